@@ -1,0 +1,1 @@
+"""What every simulated system needs: durable state, faults on demand, offences, a server."""
