@@ -1,4 +1,5 @@
 """The outside world over real sockets: Membri (Dataverse) and the accounting systems.
 
-Shares no code with producers, consumers or schemas, so that it cannot share a bug with what it tests.
+Shares no code with producers, consumers or schemas, so that it cannot share a bug with what it
+tests.
 """
