@@ -1,0 +1,1 @@
+"""Topology, codec and channels: how records travel. `rabbit.py` alone knows pika."""
