@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+import datetime as dt
 from enum import StrEnum
 from typing import Literal
 
@@ -55,6 +55,6 @@ class Received(Part):
 
     id: RecordId
     invoice_id: RecordId
-    date: date
+    date: dt.date
     amount: Amount
     currency: Currency = "CAD"

@@ -7,8 +7,8 @@ that a wrong invoice is refused with both figures instead of being unreadable.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
-from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
@@ -116,8 +116,8 @@ class Invoice(Part):
     number: str = ""
     type: InvoiceType = InvoiceType.OTHER
     account: Account
-    date: date
-    due_date: date | None = None
+    date: dt.date
+    due_date: dt.date | None = None
     currency: Currency = "CAD"
     description: str = ""
     billing_name: str = ""
@@ -163,7 +163,7 @@ class Payment(Part):
     id: RecordId
     number: str = ""
     account: Account
-    date: date
+    date: dt.date
     amount: Amount
     currency: Currency = "CAD"
     method: PaymentMethod = PaymentMethod.OTHER
@@ -184,7 +184,7 @@ class JournalEntry(Part):
     account: Account
     payment_id: RecordId
     invoice: DocumentRef
-    date: date
+    date: dt.date
     amount: Amount
     currency: Currency = "CAD"
     period: int = Field(ge=1)
