@@ -1,0 +1,1 @@
+"""Speaks accounting: takes records from the broker, keeps order, and puts each once in the books."""
