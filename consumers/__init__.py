@@ -1,1 +1,1 @@
-"""Speaks accounting: takes records from the broker, keeps order, and puts each once in the books."""
+"""Speaks accounting: takes records from the broker, keeps order, puts each once in the books."""
