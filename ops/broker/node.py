@@ -138,9 +138,9 @@ class PrivateNode:
             check=True,
             capture_output=True,
             text=True,
-            user=user and user.uid,
-            group=user and user.gid,
-            extra_groups=user and (),
+            user=user.uid if user else None,
+            group=user.gid if user else None,
+            extra_groups=() if user else None,
         )
         return answer.stdout
 
@@ -178,9 +178,9 @@ class PrivateNode:
             stdout=self._output,
             stderr=subprocess.STDOUT if self._output is not None else None,
             start_new_session=True,
-            user=user and user.uid,
-            group=user and user.gid,
-            extra_groups=user and (),
+            user=user.uid if user else None,
+            group=user.gid if user else None,
+            extra_groups=() if user else None,
         )
 
     def _wait_until_ready(self, deadline: float) -> None:

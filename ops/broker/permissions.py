@@ -1,0 +1,146 @@
+"""Who may do what on the broker: the least each role needs, as values.
+
+In: a role and the names of the topology. Out: `Grants`, and the same as `rabbitmqctl` lines or as
+calls to the management API. Refuses: an unknown role, and names that are not plain words.
+
+RabbitMQ's three rights: *configure* declares and deletes, *write* publishes to an exchange, *read*
+consumes from a queue; each is a regular expression over names. Only the operator declares. A
+consumer may run on an accountant's machine: it reads its own queue alone, and topic permissions
+keep it from speaking for another chapter.
+Source: RabbitMQ's access control guide; tried on 3.10.8 by tests/integration/test_private_broker.py
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+import httpx2
+
+from ops.broker.management import put_permissions, put_topic_permissions, put_user
+
+NOTHING = "^$"
+_WORD = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?")
+
+
+class UnknownRoleError(ValueError):
+    """Not one of poll, settle, operator, consume:<system>.<chapter>."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of the topology that permissions speak of."""
+
+    prefix: str = "membri."
+    records: str = "membri.records"
+    outcomes: str = "membri.outcomes"
+    dead: str = "membri.dead"
+    settle_queue: str = "membri.settle"
+
+    def work_queue(self, system: str, chapter: str) -> str:
+        """The queue of one company's books."""
+        return f"{self.prefix}{system}.{chapter}"
+
+
+@dataclass(frozen=True)
+class TopicGrant:
+    """The routing keys of one topic exchange a role may write to and bind."""
+
+    exchange: str
+    write: str
+    read: str
+
+
+@dataclass(frozen=True)
+class Grants:
+    """All a role may do in a vhost."""
+
+    role: str
+    configure: str
+    write: str
+    read: str
+    topics: tuple[TopicGrant, ...] = ()
+
+    @property
+    def user(self) -> str:
+        """The usual name of the role's user."""
+        return "membri-" + self.role.replace(":", "-").replace(".", "-")
+
+
+def grants(role: str, names: Names | None = None) -> Grants:
+    """What `role` needs. Raises UnknownRoleError.
+
+    Roles: `poll`, `settle`, `operator`, `consume:<system>.<chapter>`.
+    """
+    known = names or Names()
+    if role == "poll":
+        return Grants(role, NOTHING, _exactly(known.records), NOTHING)
+    if role == "settle":
+        return Grants(role, NOTHING, NOTHING, _exactly(known.settle_queue))
+    if role == "operator":
+        ours = f"^{re.escape(known.prefix)}"
+        return Grants(role, ours, ours, ours)
+    verb, _, target = role.partition(":")
+    system, _, chapter = target.partition(".")
+    if verb != "consume" or not (_WORD.fullmatch(system) and _WORD.fullmatch(chapter)):
+        raise UnknownRoleError(
+            f"unknown role {role!r}: poll, settle, operator or consume:<system>.<chapter>"
+        )
+    return _consumer(role, system, chapter, known)
+
+
+def _consumer(role: str, system: str, chapter: str, names: Names) -> Grants:
+    own_keys = rf"^[a-z_]+\.{re.escape(system)}\.{re.escape(chapter)}$"
+    return Grants(
+        role,
+        configure=NOTHING,
+        write=_exactly(names.outcomes, names.dead),
+        read=_exactly(names.work_queue(system, chapter)),
+        topics=tuple(
+            TopicGrant(exchange, write=own_keys, read=NOTHING)
+            for exchange in (names.outcomes, names.dead)
+        ),
+    )
+
+
+def _exactly(*names: str) -> str:
+    return f"^({'|'.join(re.escape(name) for name in names)})$"
+
+
+def as_rabbitmqctl(granted: Grants, *, vhost: str = "/", user: str | None = None) -> list[str]:
+    """The shell lines that give an existing user these rights and no other."""
+    name = user or granted.user
+    rights = (granted.configure, granted.write, granted.read)
+    lines = [("rabbitmqctl", "set_permissions", "-p", vhost, name, *rights)]
+    lines += [
+        ("rabbitmqctl", "set_topic_permissions", "-p", vhost, name, t.exchange, t.write, t.read)
+        for t in granted.topics
+    ]
+    return [shlex.join(line) for line in lines]
+
+
+def apply(
+    client: httpx2.Client,
+    granted: Grants,
+    *,
+    password: str,
+    vhost: str = "/",
+    user: str | None = None,
+) -> str:
+    """Make the role's user with these rights; its name is returned. Raises ManagementError."""
+    name = user or granted.user
+    put_user(client, name, password)
+    put_permissions(
+        client,
+        vhost,
+        name,
+        configure=granted.configure,
+        write=granted.write,
+        read=granted.read,
+    )
+    for topic in granted.topics:
+        put_topic_permissions(
+            client, vhost, name, topic.exchange, write=topic.write, read=topic.read
+        )
+    return name
