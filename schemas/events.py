@@ -170,6 +170,48 @@ def to_transfer(
             return JournalEntryToTransfer.model_validate({**attributes, "data": record})
 
 
+def outcome(
+    data: Transferred | TransferFailed, cause: Envelope, *, time: datetime | None = None
+) -> TransferredEvent | FailedEvent:
+    """The event that tells how `cause` ended.
+
+    The same end of the same event has the same id, so that it may be published again.
+    """
+    ending = "transferred" if isinstance(data, Transferred) else "failed"
+    attributes = {
+        **cause.model_dump(include=_CARRIED),
+        "type": f"membri.{entity_of(cause)}.{ending}",
+        "id": str(uuid.uuid5(NAMESPACE, f"{cause.id}|{ending}|{data.model_dump_json()}")),
+        "time": time or datetime.now(UTC),
+        "dataschema": f"urn:membri-sync:{ending}:{VERSION}",
+        "data": data,
+    }
+    if ending == "transferred":
+        return TransferredEvent.model_validate(attributes)
+    return FailedEvent.model_validate(attributes)
+
+
+_CARRIED = {"source", "subject", "chapter", "system", "partitionkey", "dataversion", "traceparent"}
+
+
+def received(
+    data: Received, origin: Origin, *, account_id: str, time: datetime | None = None
+) -> ReceivedEvent:
+    """The event of a receipt found in the books. The same receipt always has the same id."""
+    return ReceivedEvent(
+        id=str(uuid.uuid5(NAMESPACE, f"{origin.source}|{origin.system}|receipt|{data.id}")),
+        source=origin.source,
+        subject=data.invoice_id,
+        time=time or datetime.now(UTC),
+        dataschema=f"urn:membri-sync:received:{VERSION}",
+        chapter=origin.chapter,
+        system=origin.system,
+        partitionkey=account_id,
+        traceparent=new_traceparent(),
+        data=data,
+    )
+
+
 def withdrawn(
     entity: Entity,
     record_id: str,

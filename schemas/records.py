@@ -90,7 +90,7 @@ class Line(Part):
     description: str = ""
     product: str = ""
     quantity: Quantity = Decimal(1)
-    unit_price: Quantity = ZERO
+    unit_price: Quantity = Decimal(0)
     amount: Amount
     gst: Amount = ZERO
     qst: Amount = ZERO

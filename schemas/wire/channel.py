@@ -5,16 +5,22 @@ Implementations: `rabbit.py` (RabbitMQ over pika) and `memory.py`; one contract 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from schemas.wire.topology import Topology
 
 HeaderValue = str | int
 
 
 class BrokerUnavailable(Exception):
     """The broker cannot be reached or refuses us; the text says where and why, without secrets."""
+
+
+class TopologyConflict(Exception):
+    """The broker holds something else than the topology: what is missing, or what differs."""
 
 
 class PublishOutcome(StrEnum):
@@ -59,7 +65,8 @@ class Publisher(Protocol):
         """Publishes in order, pipelined; one outcome for each message, in the same order.
 
         Blocks until every outcome is known. Reconnects by itself for the next call.
-        Raises BrokerUnavailable only when not one message could be sent.
+        Raises BrokerUnavailable only when not one message could be sent, or when the broker
+        refuses the first of them altogether (no such exchange, no permission).
         """
         ...
 
@@ -70,7 +77,8 @@ class Subscription(Protocol):
     def take(self, max_count: int, wait_s: float) -> list[Delivery]:
         """What is ready, at most `max_count`. Waits at most `wait_s` for the first one, never for
         a second. An empty list is an idle tick. Raises BrokerUnavailable when the connection or
-        the channel was lost: unsettled deliveries will come again, their tags are void."""
+        the channel was lost: unsettled deliveries will come again, their tags are void. The
+        next call connects again, and raises again when it cannot."""
         ...
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
@@ -95,6 +103,36 @@ class Broker(Protocol):
 
     def depth(self, queue: str) -> int:
         """Messages ready in the queue. Raises BrokerUnavailable; KeyError when there is none."""
+        ...
+
+    def browse(self, queue: str, limit: int) -> list[Delivery]:
+        """The first `limit` messages, which stay in the queue and keep their order.
+
+        Others do not see them meanwhile, and their delivery count grows: for dead-letter queues,
+        not for work queues. Raises BrokerUnavailable; KeyError when there is no such queue.
+        """
+        ...
+
+    def remove(self, queue: str, match: Callable[[Delivery], bool]) -> int:
+        """Takes every message now in the queue that matches out of it; how many they were.
+
+        The others stay, in their order. Raises as `browse` does, then nothing or only some of
+        the matching ones were removed.
+        """
+        ...
+
+    def apply(self, topology: Topology) -> None:
+        """Declares all of it; nothing changes where it is there already.
+
+        Raises TopologyConflict where something exists with other arguments, BrokerUnavailable.
+        """
+        ...
+
+    def verify(self, topology: Topology) -> None:
+        """Looks whether the exchanges and queues are there, with no right to declare them.
+
+        Raises TopologyConflict with what is missing, BrokerUnavailable.
+        """
         ...
 
     def close(self) -> None: ...
