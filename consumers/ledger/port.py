@@ -6,7 +6,7 @@ suite runs on all. Times are epoch seconds (UTC) given by the caller, so that cl
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -16,7 +16,11 @@ from schemas.statuses import Entity
 
 
 class LedgerUnavailable(Exception):
-    """The database cannot be reached or stays locked; nothing was committed."""
+    """The database cannot be reached, is full or stays locked.
+
+    Nothing was committed, with one exception that no database can exclude: a connection that broke
+    while a commit was being answered may have committed all of it. Reading the ledger tells.
+    """
 
 
 class LeaseLost(Exception):
@@ -113,7 +117,9 @@ class Changes:
 
     `entries` and `waits` replace what their key had. `leave`: keys that leave the waiting room.
     `release`: records that just arrived; whoever waits for them becomes due now. An entry may
-    leave and a wait of the same key be written in one commit: the wait stands.
+    leave and a wait of the same key be written in one commit: the wait stands. Whoever is written
+    as waiting for a record that is released in the same commit is due now as well. Of two entries
+    (or waits) of one key the last one stands.
     """
 
     entries: Sequence[Entry] = ()
@@ -133,6 +139,11 @@ class Lease:
     until: float
 
 
+def never(_owner: str) -> bool:
+    """The default of `take_lease`: nobody is known to be dead."""
+    return False
+
+
 class Ledger(Protocol):
     """One chapter's ledger. Safe to share between threads."""
 
@@ -141,13 +152,17 @@ class Ledger(Protocol):
     def waits(self, keys: Collection[Key]) -> dict[Key, Wait]: ...
 
     def waiters(self, keys: Collection[Key]) -> dict[Key, list[Key]]:
-        """Prerequisite → who waits for it. Keys that nobody waits for are absent."""
+        """Prerequisite → who waits for it, oldest first. Keys that nobody waits for are absent.
+
+        A released waiter still counts until it leaves the waiting room or waits for another.
+        """
         ...
 
     def commit(self, changes: Changes, lease: Lease | None, now: float) -> None:
-        """Durable when it returns. With a lease: raises LeaseLost unless it is still the holder's.
+        """Durable when it returns. With a lease: raises LeaseLost unless it is still the holder's
+        and ends after `now`; the end is the ledger's (see renew_lease), not that of the argument.
 
-        Raises LedgerUnavailable.
+        Raises LedgerUnavailable, like every method here.
         """
         ...
 
@@ -172,7 +187,7 @@ class Ledger(Protocol):
         ...
 
     def published(self, ids: Collection[int]) -> None:
-        """Removes messages that the broker confirmed."""
+        """Removes messages that the broker confirmed. Ids that are gone already are ignored."""
         ...
 
     def outbox_count(self) -> int: ...
@@ -186,21 +201,41 @@ class Ledger(Protocol):
         ...
 
     def timeline(self, record_id: str, limit: int = 200) -> list[Note]:
-        """Oldest first, whatever the entity."""
+        """The newest `limit` lines, oldest of them first, whatever the entity."""
         ...
 
-    def take_lease(self, owner: str, now: float, ttl_s: float, grace_s: float) -> Lease | None:
+    def take_lease(
+        self,
+        owner: str,
+        now: float,
+        ttl_s: float,
+        grace_s: float,
+        dead: Callable[[str], bool] = never,
+    ) -> Lease | None:
         """The lease when it is free: never held, released, the same owner's, or ended at least
-        `grace_s` (the longest call) ago. None while somebody else may still be calling."""
+        `grace_s` (the longest call) ago. None while somebody else may still be calling.
+
+        `dead(previous owner)` True promises that its process is gone, so that none of its calls can
+        start any more: the lease is then free at once. (A call that was already under way is an
+        unknown outcome like any other.) `dead` is asked outside of any transaction.
+
+        Every lease that is taken has a higher token, so an earlier one is lost, even the same
+        owner's.
+        """
         ...
 
     def renew_lease(self, lease: Lease, now: float, ttl_s: float) -> Lease:
-        """The same lease with a later end. Raises LeaseLost."""
+        """The same lease with a later end, never an earlier one. An ended lease that nobody took
+        is still renewed. Raises LeaseLost once it was released or somebody else took it."""
         ...
 
-    def release_lease(self, lease: Lease) -> None: ...
+    def release_lease(self, lease: Lease) -> None:
+        """Frees it for anybody at once. Nothing happens when it is somebody else's by now."""
+        ...
 
-    def lease_holder(self) -> Lease | None: ...
+    def lease_holder(self) -> Lease | None:
+        """Who took it last, even if it ended; None when it was never held or was released."""
+        ...
 
     def pause(self, reason: str | None) -> None:
         """Keeps the consumer from sending until somebody resumes (None)."""
