@@ -97,9 +97,13 @@ class Subscription(Protocol):
 class Broker(Protocol):
     """One broker, many short conversations. Safe to share between threads."""
 
-    def publisher(self) -> Publisher: ...
+    def publisher(self) -> Publisher:
+        """Connects at the first `publish` only, so this never fails."""
+        ...
 
-    def subscribe(self, queue: str, *, prefetch: int) -> Subscription: ...
+    def subscribe(self, queue: str, *, prefetch: int) -> Subscription:
+        """Connects at the first `take` only, so this never fails."""
+        ...
 
     def depth(self, queue: str) -> int:
         """Messages ready in the queue. Raises BrokerUnavailable; KeyError when there is none."""
