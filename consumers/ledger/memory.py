@@ -1,7 +1,7 @@
 """The ledger of one chapter in this process's memory, for tests and dry runs.
 
-In and out: what `port.py` says. It forgets everything at the end of the process and cannot be shared
-with another one; two owners of its lease must share the object. Refuses nothing.
+In and out: what `port.py` says. It forgets everything at the end of the process and cannot be
+shared with another one; two owners of its lease must share the object. Refuses nothing.
 """
 
 from __future__ import annotations

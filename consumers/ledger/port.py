@@ -23,6 +23,10 @@ class LedgerUnavailable(Exception):
     """
 
 
+class LedgerTooNew(Exception):
+    """A newer version of this program has changed the ledger; nothing was touched."""
+
+
 class LeaseLost(Exception):
     """Another process holds the lease: nothing was committed, and nothing more may be sent."""
 
