@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -77,6 +77,19 @@ def protocol_app(system: System) -> App:
     return FaultMiddleware(_Logging(system.app, system.log), system.faults)
 
 
+def _seed_route(system: System) -> Callable[[Request], Awaitable[Response]]:
+    async def seed(request: Request) -> Response:
+        content = await request.json()
+        try:
+            with system.store.transaction():
+                system.seed(content)
+        except (ValueError, KeyError, TypeError) as error:
+            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
+        return JSONResponse({"ok": True})
+
+    return seed
+
+
 def admin_app(system: System) -> Starlette:
     """The admin routes of a system."""
 
@@ -102,11 +115,6 @@ def admin_app(system: System) -> Starlette:
     async def dump(_: Request) -> Response:
         return JSONResponse(system.dump())
 
-    async def seed(request: Request) -> Response:
-        with system.store.transaction():
-            system.seed(await request.json())
-        return JSONResponse({"ok": True})
-
     return Starlette(
         routes=[
             Route("/health", health),
@@ -114,7 +122,7 @@ def admin_app(system: System) -> Starlette:
             Route("/faults", faults, methods=["GET", "POST", "DELETE"]),
             Route("/log", log),
             Route("/dump", dump),
-            Route("/seed", seed, methods=["POST"]),
+            Route("/seed", _seed_route(system), methods=["POST"]),
             *system.admin_routes,
         ]
     )

@@ -8,13 +8,30 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 Document = dict[str, Any]
+
+
+@dataclass
+class _Index:
+    value_of: Callable[[Document], Hashable]
+    # Keys as a dict, not a set: what is found comes back in a stable order.
+    keys: dict[Hashable, dict[str, None]] = field(default_factory=dict)
+
+    def remove(self, key: str, document: Document) -> None:
+        value = self.value_of(document)
+        kept = self.keys[value]
+        del kept[key]
+        if not kept:
+            del self.keys[value]
+
+    def add(self, key: str, document: Document) -> None:
+        self.keys.setdefault(self.value_of(document), {})[key] = None
 
 
 class Store:
@@ -26,6 +43,7 @@ class Store:
     def __init__(self, path: Path | None = None) -> None:
         """`path` None keeps everything in memory; else the SQLite file to keep it in."""
         self._documents: dict[str, dict[str, Document]] = {}
+        self._indexes: dict[str, dict[str, _Index]] = {}
         self._undo: list[tuple[str, str, Document | None]] | None = None
         self._db = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False
@@ -50,11 +68,26 @@ class Store:
     def keys(self, kind: str) -> list[str]:
         return list(self._documents.get(kind, {}))
 
+    def count(self, kind: str) -> int:
+        return len(self._documents.get(kind, {}))
+
+    def index(self, kind: str, name: str, value_of: Callable[[Document], Hashable]) -> None:
+        """Keeps `find` fast for one value of the documents of that kind, from now on."""
+        index = _Index(value_of)
+        for key, document in self._documents.get(kind, {}).items():
+            index.add(key, document)
+        self._indexes.setdefault(kind, {})[name] = index
+
+    def find(self, kind: str, name: str, value: Hashable) -> list[Document]:
+        """The documents whose indexed value is `value`. Raises KeyError when not indexed."""
+        documents = self._documents.get(kind, {})
+        return [documents[key] for key in self._indexes[kind][name].keys.get(value, ())]
+
     def put(self, kind: str, key: str, document: Document) -> None:
         body = json.dumps(document, ensure_ascii=False, default=str)
         self._remember(kind, key)
         # Round trip: what a restart would read is what readers see now.
-        self._documents.setdefault(kind, {})[key] = json.loads(body)
+        self._hold(kind, key, json.loads(body))
         self._db.execute(
             "INSERT INTO documents VALUES (?,?,?)"
             " ON CONFLICT (kind, key) DO UPDATE SET body=excluded.body",
@@ -63,7 +96,7 @@ class Store:
 
     def delete(self, kind: str, key: str) -> None:
         self._remember(kind, key)
-        self._documents.get(kind, {}).pop(key, None)
+        self._hold(kind, key, None)
         self._db.execute("DELETE FROM documents WHERE kind=? AND key=?", (kind, key))
 
     def next_number(self, name: str, first: int = 1) -> int:
@@ -86,10 +119,7 @@ class Store:
         except BaseException:
             self._db.execute("ROLLBACK")
             for kind, key, before in reversed(self._undo):
-                if before is None:
-                    self._documents.get(kind, {}).pop(key, None)
-                else:
-                    self._documents.setdefault(kind, {})[key] = before
+                self._hold(kind, key, before)
             raise
         else:
             self._db.execute("COMMIT")
@@ -100,6 +130,20 @@ class Store:
         self._db.close()
 
     def _remember(self, kind: str, key: str) -> None:
+        # No copy: a held document is replaced, never changed.
         if self._undo is not None:
-            before = self.get(kind, key)
-            self._undo.append((kind, key, deepcopy(before)))
+            self._undo.append((kind, key, self.get(kind, key)))
+
+    def _hold(self, kind: str, key: str, document: Document | None) -> None:
+        held = self._documents.setdefault(kind, {})
+        indexes = self._indexes.get(kind, {}).values()
+        before = held.get(key)
+        if before is not None:
+            for index in indexes:
+                index.remove(key, before)
+        if document is None:
+            held.pop(key, None)
+            return
+        held[key] = document
+        for index in indexes:
+            index.add(key, document)
