@@ -102,13 +102,16 @@ class Found:
 
     `differences`: what does not match the record, both figures in words; empty when it matches or
     when there was no record to compare with. `by_marker`: our own marker says it is this very
-    record; False means that only a number, a name or a typed reference matches.
+    record; False means that only a number, a name or a typed reference matches. `unfinished`: it
+    is there, but steps of ours are left (a credit note not applied, a draft not posted): it is
+    then given to `transfer` again with its `remote_id`.
     """
 
     ref: RemoteRef
     by_marker: bool = False
     differences: tuple[str, ...] = ()
     balance: Decimal | None = None
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,8 @@ class Steps(Protocol):
 @dataclass(frozen=True)
 class Task:
     """One transfer. `key`: idempotency key, 36 characters, the same for every attempt at the same
-    content. `remote_id`: non-empty for an update. `documents`: Membri invoice id → its document."""
+    content. `remote_id`: non-empty for an update, or when the record is there with steps left.
+    `documents`: Membri invoice id → its document."""
 
     record: Record
     key: str

@@ -1,0 +1,374 @@
+"""A batch: decode, gate, look, send, write down, in waves that keep the order of one account.
+
+What comes in: deliveries and waits that came due. What goes out: everything durable in the ledger
+(entries, waits, outbox) when `run` returns; the caller publishes the outbox, then acknowledges.
+Raises LeaseLost and LedgerUnavailable: the deliveries must then come again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+from consumers.attempt import Attempt, Closed, Ending, Failed, Work
+from consumers.batch import WAVES, Batch, Item, gather, wave
+from consumers.bookkeeping import Bookkeeper
+from consumers.errors import Unavailable
+from consumers.knowledge import Knowledge, LeaseKeeper, LedgerSteps
+from consumers.ledger.port import Changes, Entry, Key, Ledger, State, Wait
+from consumers.ordering import (
+    TAKEN_BACK,
+    Confirm,
+    Decision,
+    Drop,
+    Hold,
+    Look,
+    Send,
+    gate_account,
+    gate_invoice,
+    gate_journal_entry,
+    gate_payment,
+)
+from consumers.retrying import RetryPolicy
+from consumers.system import System
+from consumers.telling import Subject, Teller
+from schemas.events import Withdrawn
+from schemas.facts import Observer, unobserved
+from schemas.reasons import Reason
+from schemas.records import Account, Invoice, JournalEntry, Payment, discrepancy, fingerprint
+from schemas.statuses import HELD, Entity
+from schemas.wire.channel import Delivery
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the runtime must do next: pause and probe (`closed`), or pause for a person."""
+
+    closed: Unavailable | None = None
+    paused: str | None = None
+
+
+class Engine:
+    """Runs batches for one chapter of one system."""
+
+    def __init__(
+        self,
+        system: System,
+        ledger: Ledger,
+        *,
+        chapter: str,
+        failed_by: str,
+        lease: LeaseKeeper,
+        executor: Executor | None,
+        policy: RetryPolicy,
+        now: Callable[[], float] = time.time,
+        observer: Observer = unobserved,
+        dead_letter_run_max: int = 20,
+    ) -> None:
+        """`executor` None runs records one after the other, in the caller's thread."""
+        self._system = system
+        self._name = system.declaration.name
+        self._ledger = ledger
+        self._chapter = chapter
+        self._lease = lease
+        self._executor = executor
+        self._now = now
+        self._observer = observer
+        self._attempt = Attempt(system, chapter, now, self._may_call, self._intend)
+        self._book = Bookkeeper(
+            Teller(failed_by, self._name, chapter, now), self._name, policy, now
+        )
+        self._run_max = dead_letter_run_max
+        self._run = 0
+        self._closed: Unavailable | None = None
+
+    def run(self, deliveries: Sequence[Delivery], due: Sequence[Wait]) -> Result:
+        """Carries one batch as far as it can go, and writes down where each record stands."""
+        batch = gather(deliveries, due, system=self._name, chapter=self._chapter)
+        self._closed = None
+        known = Knowledge.read(self._ledger, batch)
+        for refused in batch.refused:
+            self._book.refused(refused)
+            if refused.waited:
+                self._book.leave(refused.waited)
+            self._count(Reason.UNREADABLE)
+        for key in batch.superseded:
+            self._book.superseded(key)
+        self._take_back(batch, known)
+        self._refuse_what_does_not_add_up(batch, known)
+        for entity, credit_notes in WAVES:
+            items = wave(batch, entity, credit_notes=credit_notes)
+            if entity is Entity.ACCOUNT:
+                self._account_wave(items, batch, known)
+            elif items:
+                self._document_wave(items, known)
+        self._commit()
+        return Result(self._closed, self._paused())
+
+    # --- before the waves -----------------------------------------------------------------------
+
+    def _take_back(self, batch: Batch, known: Knowledge) -> None:
+        """Records that a person put on hold, in review or out of synchronisation."""
+        for item in batch.items.values():
+            if not isinstance(item.event, Withdrawn):
+                continue
+            entry = known.entries.get(item.key)
+            if entry and entry.state is State.DONE:
+                self._book.dropped(item.key, "taken back after it was transferred")
+            elif entry and entry.state in (State.SENDING, State.UNKNOWN):
+                self._book.withdrawn(
+                    item.key, replace(entry, reason=TAKEN_BACK), "its fate is unknown: looked up"
+                )
+                if item.wait is None and item.replaced:
+                    self._book.keep_looking(item.key, item.replaced, entry.account_id)
+            else:
+                account = item.event.partitionkey
+                gone = Entry(item.key, State.WITHDRAWN, account, dataversion=item.event.dataversion)
+                if entry:
+                    gone = replace(entry, state=State.WITHDRAWN)
+                self._book.withdrawn(item.key, gone, f"status={item.event.data.status}")
+                self._book.leave(item.key)
+
+    def _refuse_what_does_not_add_up(self, batch: Batch, known: Knowledge) -> None:
+        """Before anything is sent, so that a wrong invoice does not bring its customer along."""
+        for item in list(batch.items.values()):
+            if isinstance(item.event, Withdrawn) or isinstance(item.event.data, Account):
+                continue
+            entry = known.entries.get(item.key)
+            if entry and entry.state is not State.WAITING and entry.state is not State.FAILED:
+                continue
+            wrong = discrepancy(item.event.data)
+            if wrong is None:
+                continue
+            subject = self._subject(item, known)
+            work = self._work(subject, Send(None), known)
+            detail = f"{wrong.expected} ≠ {wrong.found}"
+            ending = Failed(Reason.TOTALS_DIFFER, wrong.field, detail)
+            known.entries[item.key] = self._book.ended(subject, work, ending, 0.0)
+            del batch.items[item.key]
+
+    # --- waves ----------------------------------------------------------------------------------
+
+    def _account_wave(self, items: list[Item], batch: Batch, known: Knowledge) -> None:
+        """Accounts À transférer, and those that documents of this batch bring along."""
+        planned: list[tuple[Subject, Work]] = []
+        asked = {item.key for item in items}
+        for item in items:
+            if self._buried_already(item, known):
+                continue
+            subject = self._subject(item, known)
+            decision = self._gate_account(subject, known)
+            self._plan(subject, decision, known, planned)
+        for subject in known.brought_along(batch, asked):
+            decision = self._gate_account(subject, known)
+            self._plan(subject, decision, known, planned)
+        self._carry_out(planned, known)
+
+    def _gate_account(self, subject: Subject, known: Knowledge) -> Decision:
+        account = subject.record
+        if not isinstance(account, Account):
+            raise TypeError(f"{subject.key} is no account")
+        return gate_account(
+            account,
+            known.entries.get(subject.key),
+            asked=subject.asked,
+            has_invoice=subject.key in known.with_invoice,
+            fingerprint=fingerprint(account),
+            dataversion=subject.dataversion,
+        )
+
+    def _document_wave(self, items: list[Item], known: Knowledge) -> None:
+        planned: list[tuple[Subject, Work]] = []
+        self._closed = self._closed or known.recover_lost(items, self._system, self._book)
+        for item in items:
+            if self._buried_already(item, known):
+                continue
+            subject = self._subject(item, known)
+            if self._closed is not None:
+                work = self._work(subject, Send(None), known)
+                known.entries[item.key] = self._book.not_attempted(subject, work)
+                continue
+            self._plan(subject, self._gate_document(subject, known), known, planned)
+        self._carry_out(planned, known)
+
+    def _gate_document(self, subject: Subject, known: Knowledge) -> Decision:
+        record, entry = subject.record, known.entries.get(subject.key)
+        version = subject.dataversion
+        match record:
+            case Invoice():
+                return gate_invoice(
+                    record,
+                    entry,
+                    known.entries,
+                    known.blocked,
+                    fingerprint=fingerprint(record),
+                    dataversion=version,
+                )
+            case Payment():
+                return gate_payment(
+                    record,
+                    entry,
+                    known.entries,
+                    known.blocked,
+                    fingerprint=fingerprint(record),
+                    dataversion=version,
+                )
+            case JournalEntry():
+                needs = Key(Entity.PAYMENT, record.payment_id)
+                return gate_journal_entry(
+                    needs, entry, known.entries, fp=fingerprint(record), dataversion=version
+                )
+            case _:
+                raise TypeError(f"{subject.key} is no document")
+
+    def _plan(
+        self,
+        subject: Subject,
+        decision: Decision,
+        known: Knowledge,
+        planned: list[tuple[Subject, Work]],
+    ) -> None:
+        entry = known.entries.get(subject.key)
+        match decision:
+            case Send():
+                work = self._work(subject, decision, known)
+                planned.append((subject, work))
+            case Confirm():
+                confirmed = self._book.confirmed(subject, decision, fingerprint(subject.record))
+                known.entries[subject.key] = confirmed
+            case Hold():
+                if isinstance(subject.record, Account):
+                    known.blocked[subject.key.id] = decision
+                if subject.asked:
+                    held = self._book.held(subject, decision, entry, fingerprint(subject.record))
+                    known.entries[subject.key] = held
+            case Drop(why):
+                if subject.asked:
+                    self._book.dropped(subject.key, why)
+
+    def _buried_already(self, item: Item, known: Knowledge) -> bool:
+        """A crash came between the commit of its failure and its acknowledgement."""
+        entry = known.entries.get(item.key)
+        return (
+            entry is not None
+            and entry.state is State.FAILED
+            and item.redelivered
+            and not item.replayed
+            and item.wait is None
+            and not isinstance(item.event, Withdrawn)
+            and entry.dataversion == item.event.dataversion
+        )
+
+    # --- sending --------------------------------------------------------------------------------
+
+    def _carry_out(self, planned: list[tuple[Subject, Work]], known: Knowledge) -> None:
+        if not planned:
+            return
+        intents = [self._book.intent(w) for _, w in planned if w.look is Look.FIRST]
+        self._commit(intents)
+        for subject, work, ending, seconds in self._execute(planned):
+            if ending is None:
+                known.entries[subject.key] = self._book.not_attempted(subject, work)
+            else:
+                known.entries[subject.key] = self._book.ended(subject, work, ending, seconds)
+                known.note_ending(subject, ending)
+        self._commit()
+
+    def _execute(
+        self, planned: list[tuple[Subject, Work]]
+    ) -> list[tuple[Subject, Work, Ending | None, float]]:
+        """All works, the ones of one account one after the other. None: not attempted."""
+        groups: dict[str, list[tuple[Subject, Work]]] = {}
+        for subject, work in planned:
+            groups.setdefault(work.record.account_id, []).append((subject, work))
+        if self._executor is None:
+            return [one for group in groups.values() for one in self._in_order(group)]
+        futures = [self._executor.submit(self._in_order, g) for g in groups.values()]
+        return [one for future in futures for one in future.result()]
+
+    def _in_order(
+        self, group: list[tuple[Subject, Work]]
+    ) -> list[tuple[Subject, Work, Ending | None, float]]:
+        ended: list[tuple[Subject, Work, Ending | None, float]] = []
+        for subject, work in group:
+            if self._closed is not None or self._run >= self._run_max:
+                ended.append((subject, work, None, 0.0))
+                continue
+            started = time.perf_counter()
+            ending = self._attempt.carry_out(work)
+            self._count(ending)
+            if isinstance(ending, Closed):
+                self._closed = ending.error
+            ended.append((subject, work, ending, time.perf_counter() - started))
+        return ended
+
+    def _count(self, ending: Ending | Reason) -> None:
+        """How many failures in a row look like ours rather than like a record's."""
+        reason = ending.reason if isinstance(ending, Failed) else ending
+        if reason in (Reason.BUG, Reason.UNREADABLE):
+            self._run += 1
+        elif not isinstance(ending, Closed):
+            self._run = 0
+
+    def _paused(self) -> str | None:
+        if self._run < self._run_max:
+            return None
+        reason = f"{self._run} failures in a row that no person can correct"
+        self._run = 0
+        self._ledger.pause(reason)
+        return reason
+
+    # --- pieces ---------------------------------------------------------------------------------
+
+    def _subject(self, item: Item, known: Knowledge) -> Subject:
+        if isinstance(item.event, Withdrawn):
+            raise TypeError(f"{item.key} was taken back")
+        entry, wait = known.entries.get(item.key), known.waits.get(item.key, item.wait)
+        version = item.event.dataversion
+        if wait and (entry is None or entry.dataversion != version):
+            wait = replace(wait, attempts=0, first_failed_at=None)
+        record = item.event.data
+        # An account from the waiting room may have been brought along by a document.
+        asked = not (isinstance(record, Account) and record.status in HELD)
+        return Subject(item.key, record, item.event, item.body, version, asked=asked, wait=wait)
+
+    def _work(self, subject: Subject, send: Send, known: Knowledge) -> Work:
+        prior = known.entries.get(subject.key)
+        generation = prior.generation if prior else 0
+        if send.look is Look.COMPARE and not subject.record.reference:
+            generation += 1
+        return Work(
+            key=subject.key,
+            record=subject.record,
+            fingerprint=fingerprint(subject.record),
+            dataversion=subject.dataversion,
+            look=send.look,
+            update=send.update,
+            prior=prior,
+            steps=LedgerSteps(self._ledger, subject.key, generation, self._lease, self._now),
+            generation=generation,
+            customer=known.customer(subject.record),
+            documents=known.documents(subject.record),
+        )
+
+    def _may_call(self) -> None:
+        self._lease.current()
+
+    def _intend(self, work: Work) -> None:
+        changes = Changes(entries=[self._book.intent(work)])
+        self._ledger.commit(changes, self._lease.current(), self._now())
+
+    def _commit(self, intents: Sequence[Entry] = ()) -> None:
+        """Durable before the next thing happens; facts are told once they are true."""
+        changes = self._book.take()
+        if intents:
+            changes = changes or Changes()
+            changes = replace(changes, entries=[*changes.entries, *intents])
+        if changes is None:
+            return
+        self._ledger.commit(changes, self._lease.current(), self._now())
+        for fact in self._book.facts:
+            self._observer(fact)
+        self._book.facts.clear()

@@ -1,0 +1,211 @@
+"""What the engine knows during one batch: read once from the ledger, kept up as waves end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from consumers.attempt import Ending, Failed
+from consumers.batch import Batch, Item
+from consumers.bookkeeping import Bookkeeper
+from consumers.errors import Rejected, Transient, Unavailable
+from consumers.ledger.port import Entry, Key, Lease, Ledger, State, Wait
+from consumers.ordering import Hold, account_key
+from consumers.system import Found, Lookup, RemoteRef, System
+from consumers.telling import Subject
+from schemas.events import Origin, Withdrawn, to_transfer
+from schemas.reasons import SystemReason, WaitReason
+from schemas.records import Account, DocumentRef, Invoice, Payment, Record
+from schemas.statuses import Entity, Status
+from schemas.wire.codec import encode
+
+
+@dataclass
+class Knowledge:
+    """`blocked`: account id → why its documents must wait. `with_invoice`: accounts that have an
+    invoice to transfer, in this batch or in the waiting room."""
+
+    entries: dict[Key, Entry]
+    waits: dict[Key, Wait]
+    with_invoice: set[Key]
+    blocked: dict[str, Hold] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, ledger: Ledger, batch: Batch) -> Knowledge:
+        """One look at the ledger for all that the batch touches."""
+        keys: set[Key] = set()
+        accounts: set[Key] = set()
+        with_invoice: set[Key] = set()
+        asked: set[Key] = set()
+        for item in batch.items.values():
+            keys.add(item.key)
+            if isinstance(item.event, Withdrawn):
+                continue
+            record = item.event.data
+            owner = Key(Entity.ACCOUNT, record.account_id)
+            accounts.add(owner)
+            keys.update(Key(Entity.INVOICE, ref.id) for ref in documents_of(record))
+            if isinstance(record, Invoice):
+                with_invoice.add(owner)
+            elif isinstance(record, Account):
+                asked.add(owner)
+            elif not isinstance(record, Payment):
+                keys.add(Key(Entity.PAYMENT, record.payment_id))
+        waiters = ledger.waiters(asked - with_invoice)
+        for account, waiting in waiters.items():
+            if any(key.entity is Entity.INVOICE for key in waiting):
+                with_invoice.add(account)
+        waits = ledger.waits([item.key for item in batch.items.values()])
+        return cls(ledger.entries(keys | accounts), waits, with_invoice)
+
+    def brought_along(self, batch: Batch, asked: set[Key]) -> list[Subject]:
+        """Accounts not asked for themselves that documents of this batch need: newest snapshot."""
+        newest: dict[Key, Subject] = {}
+        for item in batch.items.values():
+            if isinstance(item.event, Withdrawn) or isinstance(item.event.data, Account):
+                continue
+            account = item.event.data.account
+            key = account_key(account)
+            entry = self.entries.get(key)
+            if key in asked or (entry is not None and entry.state is State.DONE):
+                continue
+            newest.pop(key, None)
+            newest[key] = self._snapshot(item, account)
+        return list(newest.values())
+
+    def _snapshot(self, item: Item, account: Account) -> Subject:
+        if isinstance(item.event, Withdrawn):
+            raise TypeError(f"{item.key} was taken back")
+        event = to_transfer(
+            account,
+            Origin.of(item.event),
+            dataversion=account.dataversion,
+            time=item.event.time,
+            traceparent=item.event.traceparent,
+        )
+        return Subject(
+            account_key(account),
+            account,
+            event,
+            encode(event),
+            account.dataversion,
+            asked=False,
+        )
+
+    def note_ending(self, subject: Subject, ending: Ending) -> None:
+        """Documents of an account that failed wait for it, and say why."""
+        if isinstance(subject.record, Account) and isinstance(ending, Failed):
+            self.blocked[subject.key.id] = Hold(
+                WaitReason.WAITS_FOR_ACCOUNT, subject.key, detail=f"failed={ending.reason}"
+            )
+
+    def customer(self, record: Record) -> RemoteRef | None:
+        entry = self.entries.get(Key(Entity.ACCOUNT, record.account_id))
+        if isinstance(record, Account) or entry is None or entry.state is not State.DONE:
+            return None
+        return RemoteRef(entry.remote_id, entry.reference)
+
+    def documents(self, record: Record) -> dict[str, RemoteRef]:
+        """Membri invoice id → its document in the books."""
+        found = {}
+        for ref in documents_of(record):
+            entry = self.entries.get(Key(Entity.INVOICE, ref.id))
+            if entry and entry.state is State.DONE:
+                found[ref.id] = RemoteRef(entry.remote_id, entry.reference)
+        return found
+
+    def recover_lost(
+        self, items: Iterable[Item], system: System, book: Bookkeeper
+    ) -> Unavailable | None:
+        """Documents that Membri has as transferred and the ledger does not know: the ledger was
+        lost, or a person made them by hand. Found in the books, they count as there."""
+        for item in items:
+            if isinstance(item.event, Withdrawn):
+                continue
+            for ref in documents_of(item.event.data):
+                try:
+                    self._recover(ref, item.event.data, system, book)
+                except Unavailable as closed:
+                    return closed
+                except Transient as error:
+                    return Unavailable(
+                        SystemReason.UNREACHABLE, error.detail, retry_after_s=error.retry_after_s
+                    )
+                except Rejected:
+                    continue
+        return None
+
+    def _recover(self, ref: DocumentRef, record: Record, system: System, book: Bookkeeper) -> None:
+        key = Key(Entity.INVOICE, ref.id)
+        entry = self.entries.get(key)
+        lost = entry is None or entry.state in (State.WAITING, State.WITHDRAWN, State.FAILED)
+        if not lost or not ref.reference or ref.status is not Status.TRANSFERRED:
+            return
+        found: Found | None = system.find(
+            Lookup(
+                Entity.INVOICE,
+                ref.id,
+                reference=ref.reference,
+                number=ref.number,
+                customer=self.customer(record),
+            )
+        )
+        if found is not None:
+            recovered = Entry(
+                key,
+                State.DONE,
+                record.account_id,
+                remote_id=found.ref.remote_id,
+                reference=found.ref.reference,
+            )
+            self.entries[key] = recovered
+            book.recovered(recovered)
+
+
+def documents_of(record: Record) -> list[DocumentRef]:
+    """The other invoices that a record needs in the books."""
+    match record:
+        case Invoice(corrects=DocumentRef() as corrected):
+            return [corrected]
+        case Payment():
+            return [allocation.invoice for allocation in record.allocations]
+        case _:
+            return []
+
+
+class LeaseKeeper(Protocol):
+    def current(self) -> Lease:
+        """The lease while it lasts. Raises LeaseLost at or after its end."""
+        ...
+
+
+class LedgerSteps:
+    """`Steps` of one transfer, kept in the ledger, fenced by the lease."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        key: Key,
+        generation: int,
+        lease: LeaseKeeper,
+        now: Callable[[], float],
+    ) -> None:
+        self._ledger = ledger
+        self._key = key
+        self._generation = generation
+        self._lease = lease
+        self._now = now
+        self._known: dict[str, str] | None = None
+
+    def get(self, name: str) -> str | None:
+        if self._known is None:
+            self._known = dict(self._ledger.steps(self._key, self._generation))
+        return self._known.get(name)
+
+    def remember(self, name: str, value: str) -> None:
+        self._ledger.remember_step(
+            self._key, self._generation, name, value, self._lease.current(), self._now()
+        )
+        if self._known is not None:
+            self._known[name] = value

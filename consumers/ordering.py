@@ -1,0 +1,220 @@
+"""The gate: may this record go now, and how? Pure: no clock, no I/O.
+
+What comes in: a record, what the ledger knows of it and of what it needs. What goes out: one of
+Send, Confirm, Hold or Drop. The rules are those of the domain page; each branch names its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from consumers.ledger.port import Entry, Key, State
+from schemas.reasons import WaitReason
+from schemas.records import Account, DocumentRef, Invoice, Payment
+from schemas.statuses import HELD, Entity, Status
+
+
+class Look(StrEnum):
+    """What must be asked of the books before anything is sent."""
+
+    FIRST = "first"  # the ledger does not know it: it may be there already
+    LINK = "link"  # a person typed its reference: it must be there
+    UNKNOWN = "unknown"  # we sent it and no answer came
+    COMPARE = "compare"  # it was done; has the person changed it, or emptied its reference?
+    ONLY = "only"  # taken back while its fate was unknown: look, never send
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Go: look as told, then create or update. `update` non-empty is the remote id to update."""
+
+    look: Look | None
+    update: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Already in the books with the same content: say so again, send nothing."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Not now: into the waiting room."""
+
+    reason: WaitReason
+    waits_for: Key | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Nothing to do, and nothing to tell."""
+
+    why: str
+
+
+Decision = Send | Confirm | Hold | Drop
+
+_IN_FLIGHT = frozenset({State.SENDING, State.UNKNOWN})
+TAKEN_BACK = "withdrawn"
+"""`Entry.reason` of a record taken back while its fate was unknown."""
+
+
+def account_key(account: Account) -> Key:
+    return Key(Entity.ACCOUNT, account.id)
+
+
+def gate_account(
+    account: Account,
+    entry: Entry | None,
+    *,
+    asked: bool,
+    has_invoice: bool,
+    fingerprint: str = "",
+    dataversion: str = "",
+) -> Decision:
+    """The decision for an account.
+
+    `asked`: it is À transférer itself, not merely brought along by a document. `has_invoice`: one
+    of its invoices is to be transferred. `fingerprint`, `dataversion`: of this version.
+    """
+    if entry and entry.state in _IN_FLIGHT:
+        return _in_flight(entry, dataversion)
+    if entry and entry.state is State.DONE:
+        return _known_account(account, entry, asked, fingerprint)
+    if account.reference:
+        return Send(Look.LINK)  # rule 3; also for a held account: linking writes nothing
+    if account.status in HELD and not asked:
+        return Hold(
+            WaitReason.WAITS_FOR_ACCOUNT, account_key(account), detail=f"status={account.status}"
+        )
+    if entry and entry.state is State.FAILED and entry.dataversion == dataversion and not asked:
+        return Hold(WaitReason.WAITS_FOR_ACCOUNT, account_key(account), detail="status=failed")
+    if not account.new_account:
+        return Hold(WaitReason.ACCOUNT_TO_VERIFY, account_key(account))  # rule 4
+    if not has_invoice:
+        return Hold(WaitReason.WAITS_FOR_INVOICE, detail="first_invoice")  # rule 1a
+    return Send(Look.FIRST)
+
+
+def _known_account(account: Account, entry: Entry, asked: bool, fingerprint: str) -> Decision:
+    if not asked:
+        return Drop("customer known")
+    if account.reference and account.reference != entry.reference:
+        return Send(Look.LINK, update=entry.remote_id)
+    if entry.fingerprint == fingerprint:
+        return Confirm(entry)
+    return Send(None, update=entry.remote_id)  # rule 5
+
+
+def gate_invoice(
+    invoice: Invoice,
+    entry: Entry | None,
+    others: Mapping[Key, Entry],
+    blocked: Mapping[str, Hold],
+    *,
+    fingerprint: str,
+    dataversion: str,
+) -> Decision:
+    """The decision for an invoice or a credit note.
+
+    `others`: entries of what it needs. `blocked`: account id → why that account could not go.
+    """
+    early = _created_once(entry, invoice.reference, fingerprint, dataversion)
+    if early is not None:
+        return early
+    hold = _needs_customer(invoice.account, others, blocked)  # rule 6
+    if hold is None and invoice.corrects is not None:
+        hold = _needs_documents([invoice.corrects], others)  # rule 8
+    if hold is not None:
+        return hold
+    return Send(Look.LINK if invoice.reference else Look.FIRST)  # rule 12
+
+
+def gate_payment(
+    payment: Payment,
+    entry: Entry | None,
+    others: Mapping[Key, Entry],
+    blocked: Mapping[str, Hold],
+    *,
+    fingerprint: str,
+    dataversion: str,
+) -> Decision:
+    """The decision for a payment: its invoices first (rule 9), then its customer."""
+    early = _created_once(entry, payment.reference, fingerprint, dataversion)
+    if early is not None:
+        return early
+    hold = _needs_documents([a.invoice for a in payment.allocations], others)
+    if hold is None:
+        hold = _needs_customer(payment.account, others, blocked)
+    if hold is not None:
+        return hold
+    return Send(Look.LINK if payment.reference else Look.FIRST)
+
+
+def gate_journal_entry(
+    needs: Key, entry: Entry | None, others: Mapping[Key, Entry], *, fp: str, dataversion: str
+) -> Decision:
+    """The decision for a journal entry whose date has come: the payment `needs` first."""
+    early = _created_once(entry, "", fp, dataversion)
+    if early is not None:
+        return early
+    if not _done(others.get(needs)):
+        return Hold(WaitReason.WAITS_FOR_INVOICE, needs)
+    return Send(Look.FIRST)
+
+
+def _created_once(
+    entry: Entry | None, reference: str, fingerprint: str, dataversion: str
+) -> Decision | None:
+    """Rule 12: what is created once is confirmed, compared or looked for, never doubled."""
+    if entry is None:
+        return None
+    if entry.state in _IN_FLIGHT:
+        return _in_flight(entry, dataversion)
+    if entry.state is not State.DONE:
+        return None
+    same = entry.fingerprint == fingerprint
+    if same and (reference or entry.dataversion == dataversion):
+        return Confirm(entry)
+    # Changed since, or its reference is empty in a version that we did not send: either a person
+    # emptied it, or our own answer has not reached Membri yet. The books know.
+    return Send(Look.COMPARE)
+
+
+def _in_flight(entry: Entry, dataversion: str) -> Send:
+    if entry.reason == TAKEN_BACK and entry.dataversion == dataversion:
+        return Send(Look.ONLY)
+    return Send(Look.UNKNOWN)
+
+
+def _needs_customer(
+    account: Account, others: Mapping[Key, Entry], blocked: Mapping[str, Hold]
+) -> Hold | None:
+    key = account_key(account)
+    if _done(others.get(key)):
+        return None
+    hold = blocked.get(account.id)
+    if hold is None:
+        return Hold(WaitReason.WAITS_FOR_ACCOUNT, key)
+    if hold.reason is WaitReason.ACCOUNT_TO_VERIFY:
+        return Hold(hold.reason, key, hold.detail)
+    return Hold(WaitReason.WAITS_FOR_ACCOUNT, key, hold.detail)
+
+
+def _needs_documents(documents: list[DocumentRef], others: Mapping[Key, Entry]) -> Hold | None:
+    for document in documents:
+        key = Key(Entity.INVOICE, document.id)
+        if not _done(others.get(key)):
+            status = document.status
+            shown = f"status={status}" if status and status is not Status.TO_TRANSFER else ""
+            return Hold(WaitReason.WAITS_FOR_INVOICE, key, shown)
+    return None
+
+
+def _done(entry: Entry | None) -> bool:
+    return entry is not None and entry.state is State.DONE
