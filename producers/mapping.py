@@ -34,22 +34,22 @@ from schemas.records import (
     PaymentMethod,
 )
 
-ASSUMPTIONS = (
-    "An invoice is a credit note when it names the invoice it corrects, when its type is refund, "
-    "or when its total is negative.",
-    "A negative total means that Membri writes the amounts of that document with reversed signs: "
-    "all of them are reversed; a document with a positive total keeps its signs.",
-    "A line's amount before taxes is baseamount - manualdiscountamount; where baseamount is empty, "
-    "extendedamount - tax.",
-    "The discount (totaldiscountamount) and the freight (freightamount) of an invoice's header are "
-    "not in any line: each becomes a line of its own, so that lines and taxes give the total. What "
-    "the header's taxes exceed or lack of the lines' taxes belongs to these lines.",
-    "Where the header has no TPS or TVQ, it is the sum of the lines'.",
-    "An invoice is paid when statuscode is 100001 (Complète).",
-    "A payment goes whole on the one invoice that it names; without an account of its own, the "
-    "account is that invoice's.",
-    "An account's sync reference belongs to the books of its main chapter.",
-)
+ASSUMPTIONS = """\
+An invoice is a credit note when it names the invoice it corrects, when its type is refund, or when
+its total is negative.
+A negative total means that Membri writes the amounts of that document with reversed signs: all of
+them are reversed. A document with a positive total keeps its signs.
+A line's amount before taxes is baseamount - manualdiscountamount; where baseamount is empty, it is
+extendedamount - tax.
+The discount (totaldiscountamount) and the freight (freightamount) of an invoice's header are in no
+line: each becomes a line of its own, so that lines and taxes give the total. What the header's
+taxes exceed or lack of the lines' taxes belongs to these lines.
+Where the header has no TPS or TVQ, it is the sum of the lines'.
+An invoice is paid when statuscode is 100001 (Complète).
+A payment goes whole on the one invoice that it names; without an account of its own, the account is
+that invoice's.
+An account's sync reference belongs to the books of its main chapter.
+"""
 """What is assumed about figures and documents of Membri, for ops/decisions/unverified.md."""
 
 DISCOUNT_TEXT = "Rabais"
