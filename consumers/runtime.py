@@ -142,14 +142,11 @@ class Consumer:
 
     def _until_open(self) -> None:
         def on_closed(error: Unavailable, seconds: float) -> None:
-            self.idle.clear()
-            self._tell(SystemState(self._name, self._chapter, False, error.reason, error.detail))
-            self._say("%s takes nothing (%s); next try in %.0f s", self._name, error, seconds)
+            self._shut(error)
+            log.debug("next try in %.0f s", seconds)
 
-        health = until_available(
-            self._system.probe, self._limits.policy, self._stop.wait, on_closed
-        )
-        self._open(health)
+        policy, wait = self._limits.policy, self._stop.wait
+        self._open(until_available(self._system.probe, policy, wait, on_closed))
 
     def _open(self, health: Health) -> None:
         until = health.authorised_until
@@ -190,19 +187,29 @@ class Consumer:
         while not self._stop.is_set():
             result = self._batch(engine, publisher, subscription)
             lease.current()
-            if result.closed is not None:
-                error = result.closed
-                self._tell(
-                    SystemState(self._name, self._chapter, False, error.reason, error.detail)
-                )
-                self._say("%s closed: %s", self._name, error)
+            closed = result.closed or self._still_open()
+            if closed is not None:
+                self._shut(closed)
                 subscription.close()
-                self._wait(error.retry_after_s or 0.0)
+                self._wait(closed.retry_after_s or 0.0)
                 return
             if result.paused is not None or self._ledger.paused() is not None:
                 return
-            if self._now() - self._probed_at > _PROBE_EVERY_S:
-                return
+
+    def _still_open(self) -> Unavailable | None:
+        """Probed now and then, so that an authorisation that ends is announced ahead."""
+        if self._now() - self._probed_at < _PROBE_EVERY_S:
+            return None
+        try:
+            self._open(self._system.probe())
+        except Unavailable as error:
+            return error
+        return None
+
+    def _shut(self, error: Unavailable) -> None:
+        self.idle.clear()
+        self._tell(SystemState(self._name, self._chapter, False, error.reason, error.detail))
+        self._say("%s takes nothing: %s", self._name, error)
 
     def _batch(self, engine: Engine, publisher: Publisher, subscription: Subscription) -> Result:
         deliveries = subscription.take(self._limits.batch_max, self._until_due_s())
