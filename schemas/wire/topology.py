@@ -33,6 +33,10 @@ DELIVERY_LIMIT = 20
 NO_DELIVERY_LIMIT = 2_000_000_000
 """Written out where nothing may be dropped: newer brokers have a limit of 20 by default."""
 
+_DIFFERS = re.compile(
+    r"inequivalent arg '(?P<what>[^']+)' for (?P<thing>\w+) '(?P<name>[^']+)'.*?"
+    r"received (?P<ours>.+?) but current is (?P<theirs>.+)"
+)
 _SLUG = re.compile(r"[a-z0-9_-]{1,64}")
 
 
@@ -240,6 +244,18 @@ def _work_queue(system: str, chapter: str, max_length: int) -> Queue:
             "x-overflow": "reject-publish",
             "x-max-length": max_length,
         },
+    )
+
+
+def explain_conflict(reply: str) -> str:
+    """What to do about RabbitMQ's "inequivalent arg" reply, which names the first difference."""
+    found = _DIFFERS.search(reply)
+    if found is None:
+        return reply
+    return (
+        f"{found['thing']} {found['name']} exists with another {found['what']}: "
+        f"{found['theirs']} there, {found['ours']} wanted. RabbitMQ cannot change it: empty and "
+        f"delete that {found['thing']}, then apply the topology again"
     )
 
 
