@@ -20,7 +20,7 @@ from typing import TypeVar
 from producers.chapters import Chapter
 from producers.clock import SYSTEM_CLOCK, Clock
 from producers.columns import ENTITIES
-from producers.dataverse import AuthFault, ConfigFault, MembriError, MembriUnavailable
+from producers.dataverse import ConfigFault, MembriError, system_reason
 from producers.membri import Membri, Pending
 from producers.poll_state import PollState, Seen
 from producers.publishing import DEPTH_MAX, Publication, Tally
@@ -246,19 +246,6 @@ class Poller:
         if isinstance(error, MembriError):
             reason = system_reason(error)
             self._observer(SystemState("membri", "", up=False, reason=reason, detail=str(error)))
-
-
-def system_reason(error: MembriError) -> SystemReason:
-    """Why Membri takes nothing for now."""
-    match error:
-        case AuthFault():
-            return SystemReason.UNAUTHORISED
-        case ConfigFault():
-            return SystemReason.MISCONFIGURED
-        case MembriUnavailable(retry_after_s=float() | int()):
-            return SystemReason.THROTTLED
-        case _:
-            return SystemReason.UNREACHABLE
 
 
 def _membri_state(tally: Tally) -> SystemState:

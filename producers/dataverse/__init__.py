@@ -12,6 +12,7 @@ from producers.dataverse.errors import (
     RecordGone,
     Refused,
     VersionMismatch,
+    system_reason,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "connect",
     "http_client",
     "quoted",
+    "system_reason",
 ]

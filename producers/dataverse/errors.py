@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas.reasons import SystemReason
+
 EXCERPT_LENGTH = 160
 MESSAGE_LENGTH = 400
 
@@ -57,6 +59,19 @@ class VersionMismatch(MembriError):
 
 class OutcomeUnknown(MembriError):
     """A write was sent and its answer is missing or unclear: read before writing again."""
+
+
+def system_reason(error: MembriError) -> SystemReason:
+    """Why Membri takes nothing for now."""
+    match error:
+        case AuthFault():
+            return SystemReason.UNAUTHORISED
+        case ConfigFault():
+            return SystemReason.MISCONFIGURED
+        case MembriUnavailable(retry_after_s=float() | int()):
+            return SystemReason.THROTTLED
+        case _:
+            return SystemReason.UNREACHABLE
 
 
 @dataclass(frozen=True)
