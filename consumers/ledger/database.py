@@ -203,6 +203,9 @@ def _prepare_postgresql(connection: DBAPIConnection, _entry: ConnectionPoolEntry
     try:
         for name, milliseconds in SESSION_LIMITS_MS.items():
             cursor.execute("SELECT set_config(%s, %s, false)", (name, str(milliseconds)))
+        # A plan made while a table was small would be kept and read all of it for a list of ids
+        # (measured: 10 ms, then 500 ms for 500 of 20,000 entries).
+        cursor.execute("SELECT set_config('plan_cache_mode', 'force_custom_plan', false)")
         # Durable when commit returns, whatever the server's default; a stronger one stays.
         cursor.execute(
             "SELECT set_config('synchronous_commit', 'on', false)"
