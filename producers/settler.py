@@ -172,7 +172,7 @@ class Settler:
                 return done, error
             except BrokerUnavailable:
                 raise
-            except Exception:  # noqa: BLE001 - one outcome of ours must not stop all others
+            except Exception:
                 log.exception("message %s is let go: a bug", delivery.message_id)
                 self._bugs += 1
                 if self._bugs >= BUGS_MAX:
