@@ -40,7 +40,7 @@ class RetryPolicy:
 
 
 def _curve(first_s: float, cap_s: float) -> wait_base:
-    return wait_exponential_jitter(initial=first_s, max=cap_s, jitter=first_s / 2)
+    return wait_exponential_jitter(multiplier=first_s, max=cap_s, jitter=first_s / 2)
 
 
 def _delay(curve: wait_base, attempt: int, retry_after_s: float | None) -> float:
