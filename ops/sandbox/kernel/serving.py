@@ -135,11 +135,27 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends at once what is idle: over TLS, a client that keeps its connection open would be
+        waited for, and its transport left open when the loop ends."""
+        self._abort(idle_only=True)
+        await super().shutdown(sockets)
+        self._abort(idle_only=False)
+        await asyncio.sleep(0)  # lets the transports run their last callback
+
+    def _abort(self, *, idle_only: bool) -> None:
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            transport = getattr(connection, "transport", None)
+            if transport and not (idle_only and cycle and not cycle.response_complete):
+                transport.abort()
+
 
 def _server(app: Any, certificate: Certificate | None) -> _Server:
     config = uvicorn.Config(
         app,
         http="h11",
+        h11_max_incomplete_event_size=128 * 1024,  # a URL of 32 KB is a legal question
         ws="none",
         lifespan="off",
         log_level="warning",

@@ -6,7 +6,6 @@ is also appended to SQLite, so a sandbox killed with -9 wakes with all that it h
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 Document = dict[str, Any]
+# What JSON has no type for is kept as its text, dates and moments as `str` writes them.
+_AS_TEXT = (
+    orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_NON_STR_KEYS
+)
 
 
 @dataclass
@@ -55,8 +60,10 @@ class Store:
             "CREATE TABLE IF NOT EXISTS documents"
             " (kind TEXT, key TEXT, body TEXT, PRIMARY KEY (kind, key))"
         )
-        for kind, key, body in self._db.execute("SELECT kind, key, body FROM documents"):
-            self._documents.setdefault(kind, {})[key] = json.loads(body)
+        for kind, key, body in self._db.execute(
+            "SELECT kind, key, body FROM documents ORDER BY rowid"
+        ):
+            self._documents.setdefault(kind, {})[key] = orjson.loads(body)
 
     def get(self, kind: str, key: str) -> Document | None:
         return self._documents.get(kind, {}).get(key)
@@ -84,14 +91,14 @@ class Store:
         return [documents[key] for key in self._indexes[kind][name].keys.get(value, ())]
 
     def put(self, kind: str, key: str, document: Document) -> None:
-        body = json.dumps(document, ensure_ascii=False, default=str)
+        body = orjson.dumps(document, default=str, option=_AS_TEXT)
         self._remember(kind, key)
         # Round trip: what a restart would read is what readers see now.
-        self._hold(kind, key, json.loads(body))
+        self._hold(kind, key, orjson.loads(body))
         self._db.execute(
             "INSERT INTO documents VALUES (?,?,?)"
             " ON CONFLICT (kind, key) DO UPDATE SET body=excluded.body",
-            (kind, key, body),
+            (kind, key, body.decode()),
         )
 
     def delete(self, kind: str, key: str) -> None:

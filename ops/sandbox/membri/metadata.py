@@ -102,7 +102,10 @@ class Table:
         object.__setattr__(self, "_by_wire", {c.wire: c for c in self.columns.values()})
         navs = {nav: (c, t) for c in self.columns.values() for t, nav in c.targets.items()}
         object.__setattr__(self, "_navs", navs)
+        based = [n for n in self.columns if f"{n}_base" in self.columns]
+        object.__setattr__(self, "money", tuple(based))
 
+    money: tuple[str, ...] = field(init=False, repr=False, compare=False)  # with a base twin
     _by_wire: Mapping[str, Column] = field(init=False, repr=False, compare=False)
     _navs: Mapping[str, tuple[Column, str]] = field(init=False, repr=False, compare=False)
 

@@ -29,7 +29,7 @@ class Descending:
 
     __slots__ = ("part",)
 
-    def __init__(self, part: tuple[Any, ...]) -> None:
+    def __init__(self, part: Any) -> None:
         self.part = part
 
     def __eq__(self, other: object) -> bool:
@@ -42,18 +42,18 @@ class Descending:
 
 
 def sort_key(getters: list[tuple[Callable[[Document], Any], bool]], primary_id: str) -> Keyed:
-    """A key of (getter, descending) parts, ended by the row's id; empty values come first."""
+    """A key of (getter, descending) parts, ended by the row's id. The getters' values must all be
+    of one type: see `predicates.orderable`."""
     if not getters:
         return lambda row: (row[primary_id],)
 
+    if len(getters) == 1 and not getters[0][1]:  # the common one, kept fast for long backlogs
+        only = getters[0][0]
+        return lambda row: (only(row), row[primary_id])
+
     def key(row: Document) -> SortKey:
-        parts: list[Any] = []
-        for read, descending in getters:
-            value = read(row)
-            part = (0,) if value is None else (1, value)
-            parts.append(Descending(part) if descending else part)
-        parts.append(row[primary_id])
-        return tuple(parts)
+        parts = [Descending(read(row)) if down else read(row) for read, down in getters]
+        return (*parts, row[primary_id])
 
     return key
 
@@ -108,15 +108,6 @@ class Tokens:
         return refusal
 
 
-def token_key(key: SortKey) -> list[Any]:
-    """A sort key as JSON can hold it."""
-    return list(key)
-
-
-def from_token_key(parts: list[Any]) -> SortKey:
-    return tuple(tuple(part) if isinstance(part, list) else part for part in parts)
-
-
 def _encode(value: object) -> dict[str, Any]:
     if isinstance(value, Decimal):
         return {"decimal": str(value)}
@@ -129,7 +120,7 @@ def _decode(found: dict[str, Any]) -> Any:
     if set(found) == {"decimal"}:
         return Decimal(found["decimal"])
     if set(found) == {"descending"}:
-        return Descending(tuple(found["descending"]))
+        return Descending(found["descending"])
     return found
 
 

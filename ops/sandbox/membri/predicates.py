@@ -49,6 +49,21 @@ def comparable(column: Column) -> Getter:
     return lambda row: row.get(wire)
 
 
+def orderable(column: Column, read: Getter) -> Getter:
+    """`read` with the lowest value of its type for an empty column: empty comes first."""
+    lowest: Any = ""
+    if column.kind in DECIMALS:
+        lowest = Decimal("-Infinity")
+    elif EDM[column.kind] in (*_NUMBERS, "Edm.Boolean"):
+        lowest = -(2**63)
+
+    def ordered(row: Document) -> Any:
+        value = read(row)
+        return lowest if value is None else value
+
+    return ordered
+
+
 class Compiler:
     """Compiles trees for one model over its rows."""
 

@@ -12,8 +12,8 @@ from ops.sandbox.membri.calls import FORMATTED, LOOKUP_NAV, LOOKUP_TABLE, Answer
 from ops.sandbox.membri.environment import Environment
 from ops.sandbox.membri.errors import Refusal, no_property, not_found, syntax
 from ops.sandbox.membri.metadata import LOOKUPS, Collection, Column, Table
-from ops.sandbox.membri.paging import Keyed, Page, from_token_key, page_after, sort_key, token_key
-from ops.sandbox.membri.predicates import Compiler
+from ops.sandbox.membri.paging import Keyed, Page, page_after, sort_key
+from ops.sandbox.membri.predicates import Compiler, orderable
 from ops.sandbox.membri.query import Expand, Query, query_string
 from ops.sandbox.membri.rows import etag
 from ops.sandbox.membri.values import formatted, from_kept
@@ -101,7 +101,7 @@ class Reader:
         after = None
         if query.skip_token is not None:
             token = self._env.tokens.read(_bound(path, raw), query.skip_token)
-            after = from_token_key(token["after"])
+            after = tuple(token["after"])
             if token["size"] != size:
                 detail = f"page size {token['size']} became {size}"
                 self._env.note("page_size_changed", detail, "GET", path)
@@ -126,9 +126,9 @@ class Reader:
             if column.kind in LOOKUPS:
                 parts.append((self._named(column), order.descending))
             elif column.kind != "uuid" or len(order.path.parts) > 1:
-                parts.append((read, order.descending))
+                parts.append((orderable(column, read), order.descending))
             elif order.descending:
-                parts.append((read, True))
+                parts.append((orderable(column, read), True))
             else:
                 break  # the row's own id ends every key: nothing after it can matter
         return sort_key(parts, table.primary_id)
@@ -136,15 +136,14 @@ class Reader:
     def _named(self, column: Column) -> Any:
         """Orders by the related row's name, as Dataverse does for a lookup."""
 
-        def read(row: Document) -> str | None:
-            name = self._lookup_name(column, row)
-            return None if name is None else name.casefold()
+        def read(row: Document) -> str:
+            return (self._lookup_name(column, row) or "").casefold()
 
         return read
 
     def _next_link(self, path: str, raw: dict[str, str], page: Page) -> str:
         size = self._page_size or self._env.options.current.page_size_max
-        last = token_key(page.last or ())
+        last = list(page.last or ())
         token = self._env.tokens.make(_bound(path, raw), after=last, size=size)
         options = {n: v for n, v in raw.items() if n != "$skiptoken"}
         return f"{self._call.base}{path}?{query_string({**options, '$skiptoken': token})}"

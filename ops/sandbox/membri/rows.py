@@ -147,13 +147,10 @@ class Rows:
         currency = self.get("transactioncurrency", row["_transactioncurrencyid_value"]) or {}
         row["exchangerate"] = currency.get("exchangerate") or "1.0000000000"
         rate = Decimal(row["exchangerate"])
-        for column in table.columns.values():
-            if column.kind == "money" and f"{column.name}_base" in table.columns:
-                kept = row.get(column.name)
-                base = (
-                    None if kept is None else (Decimal(kept) / rate).quantize(_CENT, ROUND_HALF_UP)
-                )
-                row[f"{column.name}_base"] = None if base is None else format(base, "f")
+        for name in table.money:
+            kept = row.get(name)
+            base = None if kept is None else (Decimal(kept) / rate).quantize(_CENT, ROUND_HALF_UP)
+            row[f"{name}_base"] = None if base is None else format(base, "f")
 
     def _modified(self) -> Any:
         current = self._options.current
