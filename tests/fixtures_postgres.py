@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from ops.lifeline import tied_to_this_process
 
@@ -143,3 +144,10 @@ def private_postgres() -> Iterator[PrivatePostgres]:
             server.stop()
     finally:
         shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """One server for the run; ask it for a database of your own. Leave it running."""
+    with private_postgres() as server:
+        yield server
