@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ops.sandbox.kernel.store import Document, Store
-from ops.sandbox.quickbooks_online.answers import plain
-from ops.sandbox.quickbooks_online.books import Books, Clock
+from ops.sandbox.quickbooks_online.answers import plain, timestamp
+from ops.sandbox.quickbooks_online.books import SERVER_ZONE, Books, Clock
 from ops.sandbox.quickbooks_online.conform import conform
 from ops.sandbox.quickbooks_online.links import linked_amounts, settle
 from ops.sandbox.quickbooks_online.options import Options
@@ -32,6 +32,10 @@ class Companies:
         self._clock = clock
         self._options = options
         self._books: dict[str, Books] = {}
+
+    def now(self) -> str:
+        """The simulated time, as the service writes it."""
+        return timestamp(self._clock().astimezone(SERVER_ZONE))
 
     def realms(self) -> list[str]:
         return self._store.keys("_realm")

@@ -29,9 +29,7 @@ def conform(entity: str, raw: Any, *, empty_dates_refused: bool = True) -> Docum
     if not isinstance(raw, dict):
         raise _unparsed(entity)
     result = _Check(empty_dates_refused).value(ENTITIES[entity], raw, entity)
-    if not isinstance(result, dict):
-        raise _unparsed(entity)
-    return result
+    return dict(result or {})
 
 
 def money_text(value: Decimal) -> str:

@@ -74,7 +74,7 @@ class Service:
                 method=request.method,
                 path=request.url.path,
             )
-            return _json(fault_body(refusal, self._options), refusal.status)
+            return self._refused(call=None, refusal=refusal)
         return self.answer(call)
 
     def answer(self, call: Call) -> Response:
@@ -85,12 +85,15 @@ class Service:
             return self._gateway(call, refusal)
         except Refusal as refusal:
             self._note_refusal(call, refusal)
-            if self._options.fault_case == "lower":
-                return _json(lower_case(refusal), refusal.status)
-            body = fault_body(refusal, self._options)
-            status = refusal.status if refusal.status != 400 else self._options.fault_status
-            return _rendered(call, body, status)
+            return self._refused(call, refusal)
         return _rendered(call, {**body, "time": body.get("time") or timestamp(books.now())}, 200)
+
+    def _refused(self, call: Call | None, refusal: Refusal) -> Response:
+        if self._options.fault_case == "lower":
+            return _json(lower_case(refusal), refusal.status)
+        body = {"Fault": fault(refusal), "time": self._companies.now()}
+        status = refusal.status if refusal.status != 400 else self._options.fault_status
+        return _rendered(call, body, status) if call else _json(body, status)
 
     # Who may call, and how often.
 
@@ -217,10 +220,6 @@ def _read(books: Books, entity: str, number: str) -> Document:
     if not number:
         raise Refusal(500, f"Operation read without Id is not supported for {entity}", status=405)
     return {entity: present(books, entity, existing(books, entity, number))}
-
-
-def fault_body(refusal: Refusal, options: Options) -> Document:
-    return {"Fault": fault(refusal)} if options.fault_case == "upper" else lower_case(refusal)
 
 
 def _json(body: Document, status: int) -> Response:
