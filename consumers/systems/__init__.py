@@ -1,0 +1,1 @@
+"""The accounting systems: one folder each, none knows another. See ADDING.md."""

@@ -1,0 +1,334 @@
+"""One thread's connection to one company: python-quickbooks, corrected.
+
+What comes in: verbs on entities, bodies as plain dicts with Decimals. What goes out: plain dicts
+with Decimals. Raised: `Fault` for whoever can do something about it, `Unavailable`,
+`OutcomeUnknown`, `Transient`.
+
+The library (0.9.12) gives the addresses, the verbs and the query protocol; its `make_request` is
+replaced, because there it has no timeout, sends a stale token for ever, hides the status and the
+`intuit_tid`, raises on faults by guess, and sends statements as text that a client may encode in
+Latin-1. Its objects are not used for writing: they send defaults that clear or change the books
+(ExchangeRate 0, empty dates), and Decimals as JSON strings. Reading needs none of them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+import requests
+from quickbooks import QuickBooks  # type: ignore[import-untyped]  # the library ships no types
+from requests.adapters import HTTPAdapter
+
+from consumers.errors import OutcomeUnknown, Transient, Unavailable
+from consumers.systems._http import causes, never_sent, retry_after_s
+from consumers.systems.quickbooks_online.faults import (
+    THROTTLE_S,
+    Fault,
+    Json,
+    failure,
+    read_answer,
+    row_of,
+)
+from consumers.systems.quickbooks_online.settings import MINOR_VERSION, NAME, Connection
+from consumers.systems.quickbooks_online.throttle import Throttle
+from consumers.systems.quickbooks_online.tokens import Tokens
+from schemas.facts import ApiCall, Observer
+from schemas.reasons import SystemReason
+
+Kind = Literal[
+    "Account",
+    "CompanyInfo",
+    "CreditMemo",
+    "Customer",
+    "Employee",
+    "Invoice",
+    "Item",
+    "JournalEntry",
+    "Payment",
+    "PaymentMethod",
+    "Preferences",
+    "TaxCode",
+    "TaxRate",
+    "Term",
+    "Vendor",
+]
+PAGE = 1000
+ANSWER_MAX_BYTES = 50_000_000
+CONNECT_S = 5.0
+_NOT_FOUND = 610
+_TOKEN_REFUSED = 3200
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    url: str
+    query: Json
+    body: bytes | None
+    content_type: str
+
+    @property
+    def writing(self) -> bool:
+        """Whether the books may change; queries are posted too."""
+        return self.method == "POST" and not self.url.endswith("/query")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the clients of all threads of one company share."""
+
+    connection: Connection
+    tokens: Tokens
+    throttle: Throttle
+    observer: Observer
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+
+def exact_json(value: Any) -> str:
+    """JSON with Decimals as numbers, digit for digit: 1.10 stays 1.10, never "1.10" nor a float."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(k)}:{exact_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(exact_json(one) for one in value) + "]"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, float):
+        raise TypeError("amounts are Decimals, never floats")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def quoted(text: str) -> str:
+    """A literal of the query language: the backslash is escaped first, then the apostrophe."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+class Client(QuickBooks):  # type: ignore[misc]  # its base has no types
+    """Never to be used by two threads at once."""
+
+    def __new__(cls, shared: Shared) -> Client:  # noqa: ARG004 — passed on to __init__
+        made: Client = super().__new__(cls, minorversion=MINOR_VERSION, use_decimal=True)
+        return made
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._deadline = float("inf")
+        self.wrote = False
+        self.api_url_v3 = shared.connection.api_root
+        self.session = requests.Session()
+        self.session.auth = _no_netrc
+        self.session.verify = shared.connection.ca_bundle or True
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+
+    def close(self) -> None:
+        self.session.close()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Every request inside ends by then, or says that it could not. `wrote` tells afterwards
+        whether any of them changed the books."""
+        self._deadline = self._shared.monotonic() + seconds
+        self.wrote = False
+        try:
+            yield
+        finally:
+            self._deadline = float("inf")
+
+    # --- verbs ------------------------------------------------------------------------------
+
+    def read(self, kind: Kind, remote_id: str) -> Json | None:
+        """One object by its id; None when QuickBooks says that it does not exist."""
+        try:
+            answer = self.get_single_object(kind, remote_id)
+        except Fault as fault:
+            if fault.code == _NOT_FOUND:
+                return None
+            raise failure(fault, writing=False) from fault
+        return _object(answer, kind)
+
+    def singleton(self, kind: Kind, path: str) -> Json:
+        """CompanyInfo and Preferences, of which a company has one."""
+        url = f"{self.api_url}/company/{self.company_id}/{path}"
+        try:
+            return _object(self.get(url), kind)
+        except Fault as fault:
+            raise failure(fault, writing=False) from fault
+
+    def select(self, kind: Kind, where: str = "") -> list[Json]:
+        """All the objects that match, page after page. `where` is made with `quoted`."""
+        found: list[Json] = []
+        while True:
+            clause = f" WHERE {where}" if where else ""
+            statement = (
+                f"SELECT * FROM {kind}{clause} STARTPOSITION {len(found) + 1} MAXRESULTS {PAGE}"  # noqa: S608 — literals are made by `quoted`
+            )
+            try:
+                answer = self.query(statement)
+            except Fault as fault:
+                raise failure(fault, writing=False) from fault
+            page = answer.get("QueryResponse", {}).get(kind, [])
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    def create(self, kind: Kind, body: Json, request_id: str) -> Json:
+        """The new object as QuickBooks has it. Raises Fault when it says no."""
+        answer = self.create_object(kind, exact_json(body), request_id=request_id)
+        return _object(answer, kind, written=True)
+
+    def change(self, kind: Kind, body: Json, request_id: str) -> Json:
+        """The object after a (sparse) update. Raises Fault when QuickBooks says no."""
+        answer = self.update_object(kind, exact_json(body), request_id=request_id)
+        return _object(answer, kind, written=True)
+
+    def remove(self, kind: Kind, row: Json, request_id: str) -> None:
+        """Deletes the object as it was read; one that is gone already is no fault."""
+        body = exact_json({"Id": row["Id"], "SyncToken": row["SyncToken"]})
+        try:
+            self.delete_object(kind, body, request_id=request_id)
+        except Fault as fault:
+            if fault.code != _NOT_FOUND:
+                raise
+
+    # --- one request ------------------------------------------------------------------------
+
+    @property
+    def company_id(self) -> str:
+        """The realm: as configured, else the one that was authorised."""
+        return self._shared.connection.realm_id or self._shared.tokens.current().realm_id
+
+    def make_request(  # type: ignore[no-untyped-def]  # the library's own signature
+        self,
+        request_type,
+        url,
+        request_body=None,
+        content_type="application/json",
+        params=None,
+        file_path=None,
+        file_bytes=None,
+        request_id=None,
+    ) -> Json:
+        """Replaces the library's; see the module. Files are not ours to send."""
+        if file_path or file_bytes:
+            raise TypeError("no file is ever sent")
+        query = {**(params or {}), "minorversion": MINOR_VERSION}
+        if request_id:
+            query["requestid"] = request_id
+        body = request_body.encode("utf-8") if request_body else None
+        request = _Request(request_type, url, query, body, content_type)
+        token = self._shared.tokens.current().access_token
+        try:
+            return self._once(request, token)
+        except Fault as fault:
+            if fault.status != requests.codes.unauthorized and fault.code != _TOKEN_REFUSED:
+                raise
+        # Refused before anything was done, so it may be sent again even if it writes.
+        return self._once(request, self._shared.tokens.renewed(token).access_token)
+
+    def _once(self, request: _Request, token: str) -> Json:
+        with self._shared.throttle.slot(self._left_s()):
+            status, headers, content = self._send(request, token)
+        tid = headers.get("intuit_tid", "")
+        wait_s = retry_after_s(headers.get("Retry-After"), self._shared.clock())
+        answer, fault = read_answer(status, content, tid=tid, retry_after_s=wait_s)
+        if fault is not None:
+            self._scrub(fault)
+            if row_of(fault).reason is SystemReason.THROTTLED:
+                self._shared.throttle.silence(THROTTLE_S if wait_s is None else wait_s)
+            raise fault
+        if answer is None:
+            detail = f"QuickBooks: {len(content)} unreadable bytes, intuit_tid={tid or '-'}"
+            raise OutcomeUnknown(detail) if request.writing else Transient(detail)
+        self.wrote = self.wrote or request.writing
+        return answer
+
+    def _send(self, request: _Request, token: str) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body; tells the observer. Raises Unavailable, OutcomeUnknown."""
+        timeout_s = min(self._shared.connection.timeout_s, self._left_s())
+        started = self._shared.monotonic()
+        code, throttled = "error", False
+        try:
+            with self.session.request(
+                request.method,
+                request.url,
+                params=request.query,
+                data=request.body,
+                headers={
+                    "Accept": "application/json",
+                    "Content-Type": request.content_type,
+                    "Authorization": f"Bearer {token}",
+                    "User-Agent": "membri-sync",
+                },
+                timeout=(min(CONNECT_S, timeout_s), timeout_s),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                content = self._whole(response)
+                code = str(response.status_code)
+                throttled = code == "429" or (code == "403" and b"3001" in content)
+                return response.status_code, response.headers, content
+        except requests.Timeout as error:
+            code = "timeout"
+            raise _lost(error, writing=request.writing) from error
+        except requests.RequestException as error:
+            raise _lost(error, writing=request.writing) from error
+        finally:
+            seconds = self._shared.monotonic() - started
+            self._shared.observer(ApiCall(NAME, code, seconds, throttled))
+
+    def _whole(self, response: requests.Response) -> bytes:
+        """The body, however slowly it drips, but not beyond the deadline nor without end."""
+        parts: list[bytes] = []
+        size = 0
+        for part in response.iter_content(65536):
+            parts.append(part)
+            size += len(part)
+            if self._shared.monotonic() > self._deadline or size > ANSWER_MAX_BYTES:
+                raise requests.Timeout("the answer does not end")
+        return b"".join(parts)
+
+    def _left_s(self) -> float:
+        left = self._deadline - self._shared.monotonic()
+        if left <= 0:
+            # Nothing of this request was sent; what was sent before it was answered.
+            raise Transient("out of time before the next request to QuickBooks")
+        return left
+
+    def _scrub(self, fault: Fault) -> None:
+        """QuickBooks might quote a token back; nobody may read it in a dead letter."""
+        for secret in self._shared.tokens.secrets():
+            if secret:
+                fault.message = fault.message.replace(secret, "…")
+                fault.detail = fault.detail.replace(secret, "…")
+
+
+def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps requests from replacing our Authorization with what a ~/.netrc holds."""
+    return request
+
+
+def _object(answer: Json, kind: str, *, written: bool = False) -> Json:
+    """The object inside an envelope. Raises OutcomeUnknown or Transient when it is not there."""
+    found = answer.get(kind)
+    if isinstance(found, dict):
+        return found
+    detail = f"QuickBooks: an answer without {kind}"
+    raise OutcomeUnknown(detail) if written else Transient(detail)
+
+
+def _lost(error: requests.RequestException, *, writing: bool) -> Exception:
+    names = " ← ".join(type(cause).__name__ for cause in list(causes(error))[:3])
+    detail = f"QuickBooks: {names}"
+    if any(type(cause).__name__ == "SSLCertVerificationError" for cause in causes(error)):
+        return Unavailable(SystemReason.MISCONFIGURED, f"{detail}; see ca_bundle")
+    if writing and not never_sent(error):
+        return OutcomeUnknown(detail)
+    return Unavailable(SystemReason.UNREACHABLE, detail)

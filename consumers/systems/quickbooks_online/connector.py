@@ -1,0 +1,184 @@
+"""QuickBooks Online behind the port of accounting systems.
+
+What comes in: lookups and tasks. What goes out: what is in the books. Raised: what
+`consumers.errors` names. One client for each thread; tokens, limits and lists are shared.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
+from consumers.system import (
+    Declaration,
+    Found,
+    Health,
+    Lookup,
+    Problem,
+    Receipt,
+    Setup,
+    Task,
+)
+from consumers.systems.quickbooks_online import (
+    customers,
+    invoices,
+    journal,
+    payments,
+    sales,
+)
+from consumers.systems.quickbooks_online.client import Client, Shared
+from consumers.systems.quickbooks_online.company import Company
+from consumers.systems.quickbooks_online.lists import Lists
+from consumers.systems.quickbooks_online.probing import examine
+from consumers.systems.quickbooks_online.settings import NAME, TITLE, Connection
+from consumers.systems.quickbooks_online.throttle import Throttle
+from consumers.systems.quickbooks_online.tokens import Tokens
+from schemas.reasons import SystemReason
+from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from schemas.statuses import Entity
+
+CONCURRENCY = 4
+_REQUESTS_A_CALL = 3
+
+
+class QuickBooksOnline:
+    """One company. Opens no socket before the first call."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`setup.connection` must be this package's Connection, else TypeError."""
+        if not isinstance(setup.connection, Connection):
+            raise TypeError("QuickBooks Online is built from its own Connection")
+        connection = setup.connection
+        self._setup = setup
+        self._connection = connection
+        self._tokens = Tokens(setup.chapter, connection, setup.observer, clock)
+        throttle = Throttle(
+            connection.requests_per_s, connection.requests_per_min, monotonic, sleep
+        )
+        self._shared = Shared(connection, self._tokens, throttle, setup.observer, clock, monotonic)
+        self._lists = Lists(setup.accounts, clock)
+        self._local = threading.local()
+        self._clients: list[Client] = []
+        self._lock = threading.Lock()
+        self._budget_s = _REQUESTS_A_CALL * connection.timeout_s
+
+    @property
+    def declaration(self) -> Declaration:
+        connection = self._connection
+        return Declaration(
+            name=NAME,
+            title=TITLE,
+            entities=frozenset(Entity),
+            customer_key="name",
+            concurrency=min(CONCURRENCY, connection.requests_per_s),
+            rate_per_s=min(connection.requests_per_s, connection.requests_per_min / 60),
+            # The budget, and the connecting, sending and reading of the last request within it.
+            longest_call_s=self._budget_s + 3 * connection.timeout_s,
+            replays_same_key=True,
+            field_limits={
+                "name": customers.NAME_MAX,
+                "email": 100,
+                "phone": 30,
+                "number": sales.NUMBER_MAX,
+                "description": 1000,
+            },
+        )
+
+    def probe(self) -> Health:
+        """Also reads the lists anew, and renews the authorisation while nothing else does."""
+        with self._company() as company:
+            self._lists.forget()
+            try:
+                return examine(company, self._tokens.authorised_until)
+            except Transient as error:
+                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+            except Rejected as error:
+                raise Unavailable(SystemReason.MISCONFIGURED, error.detail) from error
+
+    def check(self, record: Record) -> Sequence[Problem]:
+        """Raises Unavailable."""
+        with self._company() as company:
+            try:
+                return list(_problems(company, record))
+            except Transient as error:
+                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+
+    def find(self, lookup: Lookup) -> Found | None:
+        """Raises Unavailable, Transient; Rejected for a customer made inactive."""
+        with self._company() as company:
+            match lookup.entity:
+                case Entity.ACCOUNT:
+                    return customers.find(company, lookup)
+                case Entity.INVOICE:
+                    return invoices.find(company, lookup)
+                case Entity.PAYMENT:
+                    return payments.find(company, lookup)
+                case Entity.JOURNAL_ENTRY:
+                    return journal.find(company, lookup)
+
+    def transfer(self, task: Task) -> Receipt:
+        """Raises any of consumers.errors."""
+        with self._company() as company:
+            try:
+                return _transfer(company, task)
+            except (Transient, Unavailable) as error:
+                if not company.client.wrote:
+                    raise
+                # The books are no longer as they were: the rest must be found out, not repeated.
+                raise OutcomeUnknown(f"after a first step was done: {error.detail}") from error
+
+    def close(self) -> None:
+        """Closes the connections of all threads."""
+        with self._lock:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()
+            self._local = threading.local()
+
+    @contextmanager
+    def _company(self) -> Iterator[Company]:
+        client: Client | None = getattr(self._local, "client", None)
+        if client is None:
+            client = Client(self._shared)
+            self._local.client = client
+            with self._lock:
+                self._clients.append(client)
+        company = Company(
+            client, self._lists, self._connection, self._setup.accounts, self._setup.settings
+        )
+        with client.within(self._budget_s):
+            yield company
+
+
+def _problems(company: Company, record: Record) -> Iterator[Problem]:
+    match record:
+        case Account():
+            return customers.check(company, record)
+        case Invoice():
+            return sales.check(company, record)
+        case Payment():
+            return payments.check(company, record)
+        case JournalEntry():
+            return journal.check(company, record)
+
+
+def _transfer(company: Company, task: Task) -> Receipt:
+    match task.record:
+        case Account():
+            return customers.transfer(company, task, task.record)
+        case Invoice():
+            return invoices.transfer(company, task, task.record)
+        case Payment():
+            return payments.transfer(company, task, task.record)
+        case JournalEntry():
+            return journal.transfer(company, task, task.record)

@@ -1,0 +1,243 @@
+"""Customers: found by DisplayName, created once, updated where Membri has changed.
+
+What comes in: an account. What goes out: the customer. Refused: a name that QuickBooks cannot hold
+or that somebody else has (customers, vendors and employees share one name space, inactive ones
+too), an inactive customer.
+
+A customer that we create carries our marker in its notes: after a lost reply it is told apart from
+a namesake that somebody else made. A linked customer (typed reference) gets no marker.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from consumers.errors import Rejected, Transient
+from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems.quickbooks_online.client import Client, Kind, quoted
+from consumers.systems.quickbooks_online.company import (
+    Company,
+    address,
+    money,
+    request_id,
+    too_long,
+)
+from consumers.systems.quickbooks_online.faults import Fault, Json, failure
+from consumers.systems.quickbooks_online.markers import (
+    clean_name,
+    marked,
+    marker,
+    owner,
+    same_name,
+)
+from schemas.outcomes import Action
+from schemas.reasons import Reason
+from schemas.records import Account
+
+NAME_MAX = 500
+_NAME_TAKEN = (6240, 630)
+_STALE = 5010
+_TRIES = 3
+_SUFFIX_MAX = 99
+_LIMITS = {"email": 100, "phone": 30}
+_ADDRESS_LIMITS = {"city": 255, "province": 255, "country": 255, "postal_code": 30}
+_OTHERS: tuple[Kind, ...] = ("Vendor", "Employee")
+
+
+def find(company: Company, lookup: Lookup) -> Found | None:
+    """The customer of an account. Raises Rejected(customer_inactive), Unavailable, Transient."""
+    row = company.client.read("Customer", lookup.remote_id) if lookup.remote_id else None
+    if row is None and lookup.reference:
+        row = named(company.client, "Customer", lookup.reference)
+    if row is not None or lookup.reference:
+        return _found(row, lookup) if row is not None else None
+    return _find_by_name(company, lookup)
+
+
+def _find_by_name(company: Company, lookup: Lookup) -> Found | None:
+    namesake: Json | None = None
+    for name in _names(company, lookup.name):
+        row = named(company.client, "Customer", name)
+        if row is None:
+            break
+        if marked(row, "account", lookup.record_id):
+            return _found(row, lookup)
+        namesake = namesake or row
+    if namesake is None or _appends(company):
+        return None  # a namesake is not the record, and a suffix will tell them apart
+    return Found(_ref(namesake), differences=(_described("Customer", namesake),))
+
+
+def _found(row: Json, lookup: Lookup) -> Found:
+    if not row.get("Active", True):
+        raise Rejected(
+            Reason.CUSTOMER_INACTIVE, field="reference", detail=_described("Customer", row)
+        )
+    mine = marked(row, "account", lookup.record_id)
+    return Found(_ref(row), by_marker=mine, balance=money(row, "Balance"))
+
+
+def check(_: Company, account: Account) -> Iterator[Problem]:
+    """Lengths and characters (entity pages: 2040, 2050, 6080)."""
+    name = clean_name(account.name)
+    if not name:
+        yield Problem(Reason.MISSING_FIELD, "name")
+    if re.search(r"[:\t\r\n]", name):
+        yield Problem(
+            Reason.INVALID_CHARACTERS, "name", f"QuickBooks takes no « : », tab or new line: {name}"
+        )
+    values = {"name": (name, NAME_MAX)}
+    values |= {field: (getattr(account, field), limit) for field, limit in _LIMITS.items()}
+    for field, limit in _ADDRESS_LIMITS.items():
+        values[f"address.{field}"] = (getattr(account.address, field), limit)
+    for number, line in enumerate(
+        address(account.address).get(f"Line{n}", "") for n in range(1, 6)
+    ):
+        values[f"address.lines.{number + 1}"] = (line, 500)
+    yield from too_long(values)
+    if account.email and not re.fullmatch(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+", account.email):
+        yield Problem(Reason.INVALID_FIELD, "email", account.email)
+
+
+def transfer(company: Company, task: Task, account: Account) -> Receipt:
+    """Creates or updates the customer. Raises any of consumers.errors."""
+    if task.remote_id:
+        return _update(company, task, account)
+    for number, name in enumerate(_names(company, account.name), 1):
+        body = {**_body(company, account), "DisplayName": name}
+        body["Notes"] = marker("account", account.id)
+        operation = "create" if number == 1 else f"create{number}"
+        try:
+            row = company.client.create("Customer", body, request_id(task, operation))
+        except Fault as fault:
+            if fault.code not in _NAME_TAKEN:
+                raise failure(fault, writing=True) from fault
+            holder = _adopted(company.client, fault, name, account)
+            if holder is None:
+                continue
+            return Receipt(_ref(holder), Action.ADOPTED)
+        return Receipt(_ref(row), Action.CREATED)
+    raise _name_taken(company.client, clean_name(account.name), "")
+
+
+def _adopted(client: Client, fault: Fault, name: str, account: Account) -> Json | None:
+    """The holder of a taken name if it is ours."""
+    holder = named(client, "Customer", name) or _hinted(client, fault)
+    return holder if holder is not None and marked(holder, "account", account.id) else None
+
+
+def _hinted(client: Client, fault: Fault) -> Json | None:
+    """Some refusals name the holder's Id; a hint, read before it is believed."""
+    hint = re.search(r"\bId=(\d+)", fault.detail)
+    return client.read("Customer", hint.group(1)) if hint else None
+
+
+def _update(company: Company, task: Task, account: Account) -> Receipt:
+    for _ in range(_TRIES):
+        row = company.client.read("Customer", task.remote_id)
+        if row is None:
+            raise Rejected(
+                Reason.REFERENCE_NOT_FOUND,
+                field="reference",
+                detail=f"QuickBooks customer Id {task.remote_id} does not exist",
+            )
+        if not row.get("Active", True):
+            raise Rejected(
+                Reason.CUSTOMER_INACTIVE, field="reference", detail=_described("Customer", row)
+            )
+        changes = _changes(_body(company, account), row, account)
+        if not changes:
+            return Receipt(_ref(row), Action.CONFIRMED)
+        token = str(row["SyncToken"])
+        body = {"Id": row["Id"], "SyncToken": token, "sparse": True, **changes}
+        try:
+            changed = company.client.change("Customer", body, request_id(task, f"u{token}"))
+        except Fault as fault:
+            if fault.code in _NAME_TAKEN:
+                raise _name_taken(company.client, changes["DisplayName"], fault.words) from fault
+            if fault.code != _STALE:
+                raise failure(fault, writing=True) from fault
+            continue  # the accountant was faster: read again, apply again
+        return Receipt(_ref(changed), Action.UPDATED)
+    raise Transient(f"QuickBooks customer Id {task.remote_id} keeps changing (5010)")
+
+
+def _body(company: Company, account: Account) -> Json:
+    body: Json = {
+        "DisplayName": clean_name(account.name),
+        "PrimaryEmailAddr": {"Address": account.email} if account.email else None,
+        "PrimaryPhone": {"FreeFormNumber": account.phone} if account.phone else None,
+        "BillAddr": address(account.address) or None,
+        **company.currency(account.currency),
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _changes(wanted: Json, row: Json, account: Account) -> Json:
+    """What Membri has and the books have otherwise. What Membri has not is left alone."""
+    changes = {
+        name: value
+        for name, value in wanted.items()
+        if name not in ("DisplayName", "CurrencyRef") and not _holds(row.get(name) or {}, value)
+    }
+    if not _is_named(row, account.name):
+        changes["DisplayName"] = wanted["DisplayName"]
+    return changes
+
+
+def _holds(held: Json, value: Json) -> bool:
+    # Countries come back as ISO codes, whatever was sent: comparing them would never end.
+    return all(held.get(name) == part for name, part in value.items() if name != "Country")
+
+
+def _is_named(row: Json, name: str) -> bool:
+    """Also when we told a namesake apart with a number: « Dupont (2) » is named Dupont."""
+    current = str(row.get("DisplayName", ""))
+    return same_name(current, name) or same_name(re.sub(r" \(\d+\)$", "", current), name)
+
+
+def _names(company: Company, name: str) -> Iterator[str]:
+    """The names to try, in order."""
+    base = clean_name(name)
+    yield base
+    if _appends(company):
+        for number in range(2, _SUFFIX_MAX + 1):
+            suffix = f" ({number})"
+            yield base[: NAME_MAX - len(suffix)] + suffix
+
+
+def _appends(company: Company) -> bool:
+    return company.settings.duplicate_names == "append_number"
+
+
+def named(client: Client, kind: Kind, name: str) -> Json | None:
+    """The customer, vendor or employee of that name, inactive ones included.
+
+    Compared here as well: whether `=` minds the case is not documented.
+    """
+    exact = f"DisplayName = {quoted(clean_name(name))}"
+    for row in client.select(kind, f"{exact} AND Active IN (true, false)"):
+        if same_name(str(row.get("DisplayName", "")), name):
+            return row
+    return None
+
+
+def _name_taken(client: Client, name: str, words: str) -> Rejected:
+    for kind in ("Customer", *_OTHERS):
+        holder = named(client, kind, name)
+        if holder is not None:
+            detail = f"{_described(kind, holder)}; {words}".strip("; ")
+            return Rejected(Reason.DUPLICATE_NAME, field="name", detail=detail)
+    return Rejected(Reason.DUPLICATE_NAME, field="name", detail=words or name)
+
+
+def _described(kind: str, row: Json) -> str:
+    state = "" if row.get("Active", True) else ", inactive"
+    mine = owner(row, "account")
+    of = f", Membri account {mine}" if mine else ""
+    return f"QuickBooks {kind.lower()} « {row.get('DisplayName')} » (Id {row.get('Id')}{state}{of})"
+
+
+def _ref(row: Json) -> RemoteRef:
+    return RemoteRef(str(row["Id"]), str(row.get("DisplayName", "")))

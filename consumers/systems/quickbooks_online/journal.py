@@ -1,0 +1,129 @@
+"""Journal entries: one period of a deferred revenue, from the deferred account to the revenue's.
+
+What comes in: a journal entry of Membri. What goes out: the entry in the books. Refused: accounts
+that the settings do not name. In QuickBooks revenue is named by an item, whose income account is
+credited.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from consumers.errors import Rejected
+from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems.quickbooks_online.client import quoted
+from consumers.systems.quickbooks_online.company import Company, money, ref_id, request_id
+from consumers.systems.quickbooks_online.faults import Fault, Json, failure
+from consumers.systems.quickbooks_online.markers import marked, marker
+from schemas.money import ZERO
+from schemas.outcomes import Action
+from schemas.reasons import Reason
+from schemas.records import JournalEntry
+
+_DUPLICATE = 6140
+
+
+def number_of(record_id: str) -> str:
+    """The entry's number, 16 characters of 21: Membri gives it none, and it must be findable."""
+    digest = hashlib.blake2b(record_id.encode(), digest_size=6).hexdigest()
+    return f"RPA-{digest}"  # revenus perçus d'avance
+
+
+def find(company: Company, lookup: Lookup) -> Found | None:
+    """The entry, by its number and marker. Raises Unavailable, Transient."""
+    row = company.client.read("JournalEntry", lookup.remote_id) if lookup.remote_id else None
+    if row is None:
+        row = _ours(company, lookup.record_id)
+    if row is None:
+        return None
+    found: tuple[str, ...] = ()
+    if isinstance(lookup.record, JournalEntry) and _amount(row) != lookup.record.amount:
+        found = (f"amount {_amount(row)} in QuickBooks ≠ {lookup.record.amount} in Membri",)
+    mine = marked(row, "journal_entry", lookup.record_id)
+    return Found(_ref(row), by_marker=mine, differences=found)
+
+
+def _ours(company: Company, record_id: str) -> Json | None:
+    rows = company.client.select("JournalEntry", f"DocNumber = {quoted(number_of(record_id))}")
+    ours = [row for row in rows if marked(row, "journal_entry", record_id)]
+    return ours[0] if ours else None
+
+
+def check(company: Company, entry: JournalEntry) -> Iterator[Problem]:
+    """Closed period, currency, amount and accounts."""
+    yield from company.closed_period(entry.date)
+    yield from company.foreign_currency(entry.currency)
+    if entry.amount <= ZERO:
+        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{entry.amount}")
+    try:
+        _accounts(company)
+    except Rejected as error:
+        yield Problem(error.reason, error.field, error.detail)
+
+
+def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
+    """Posts the entry. Raises any of consumers.errors."""
+    deferred, revenue = _accounts(company)
+    body: Json = {
+        "TxnDate": entry.date.isoformat(),
+        "DocNumber": number_of(entry.id),
+        "PrivateNote": marker("journal_entry", entry.id),
+        "Line": [
+            _line(entry, "Debit", deferred),
+            _line(entry, "Credit", revenue),
+        ],
+        **company.currency(entry.currency),
+    }
+    try:
+        row = company.client.create("JournalEntry", body, request_id(task, "create"))
+        action = Action.CREATED
+    except Fault as fault:
+        held = _ours(company, entry.id) if fault.code == _DUPLICATE else None
+        if held is None:
+            raise failure(fault, writing=True) from fault
+        row, action = held, Action.ADOPTED
+    if _amount(row) != entry.amount:
+        detail = f"amount {_amount(row)} in QuickBooks ≠ {entry.amount} in Membri"
+        raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail=detail)
+    return Receipt(_ref(row), action)
+
+
+def _line(entry: JournalEntry, posting: str, account_id: str) -> Json:
+    """No tax attribute at all: a deferral has none (2270, 2280)."""
+    invoice = entry.invoice.number
+    text = entry.description or f"{invoice} {entry.period}/{entry.periods}".strip()
+    return {
+        "DetailType": "JournalEntryLineDetail",
+        "Amount": entry.amount,
+        "Description": text[:4000],
+        "JournalEntryLineDetail": {"PostingType": posting, "AccountRef": {"value": account_id}},
+    }
+
+
+def _accounts(company: Company) -> tuple[str, str]:
+    """Ids of the deferred and the revenue account. Raises Rejected(unknown_account)."""
+    deferred = company.accounts.deferred_revenue
+    account = company.lists.entry(company.client, "Account", deferred) if deferred else None
+    if account is None:
+        detail = f"accounts.deferred_revenue = {deferred!r} is no active QuickBooks account"
+        raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
+    named = company.accounts.default_income
+    item = company.lists.entry(company.client, "Item", named) if named else None
+    revenue = ref_id(item or {}, "IncomeAccountRef")
+    if not revenue:
+        detail = f"accounts.default_income = {named!r} is no QuickBooks item with an income account"
+        raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
+    return str(account["Id"]), revenue
+
+
+def _amount(row: Json) -> object:
+    """The debit side, by its lines: TotalAmt is not always answered."""
+    for line in row.get("Line") or []:
+        if (line.get("JournalEntryLineDetail") or {}).get("PostingType") == "Debit":
+            return money(line, "Amount")
+    return ZERO
+
+
+def _ref(row: Json) -> RemoteRef:
+    return RemoteRef(str(row["Id"]), str(row.get("DocNumber") or row["Id"]))

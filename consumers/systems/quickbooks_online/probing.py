@@ -1,0 +1,87 @@
+"""Is this the right company, and can it take what we send?
+
+What comes in: the company. What goes out: its name and remarks for a person. Raised:
+Unavailable(misconfigured) for settings that would fail every record.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+
+from consumers.errors import Unavailable
+from consumers.system import Health
+from consumers.systems.quickbooks_online.company import Company
+from consumers.systems.quickbooks_online.lists import ListKind
+from consumers.systems.quickbooks_online.taxes import Treatment, UnknownTax
+from schemas.reasons import SystemReason
+
+
+def examine(company: Company, authorised_until: Callable[[], dt.datetime | None]) -> Health:
+    """Raises Unavailable, Transient."""
+    client = company.client
+    info = client.singleton("CompanyInfo", f"companyinfo/{client.company_id}")
+    wrong = [*_unknown_names(company), *_unknown_taxes(company)]
+    if wrong:
+        raise Unavailable(SystemReason.MISCONFIGURED, "; ".join(wrong))
+    notes = list(_remarks(company))
+    country = str(info.get("Country") or "")
+    if country not in ("CA", "CAN", "Canada"):
+        notes.append(f"the company's country is {country or 'unknown'}, not Canada")
+    return Health(str(info.get("CompanyName", "")), authorised_until(), tuple(notes))
+
+
+def _unknown_names(company: Company) -> Iterator[str]:
+    """Settings that name nothing in the books."""
+    accounts = company.accounts
+    named: list[tuple[str, ListKind, str]] = [
+        ("default_income", "Item", accounts.default_income),
+        ("deposit", "Account", accounts.deposit),
+        ("deferred_revenue", "Account", accounts.deferred_revenue),
+        ("terms", "Term", accounts.terms),
+        *((f"income.{name}", "Item", value) for name, value in accounts.income.items()),
+        *(
+            (f"payment_methods.{name}", "PaymentMethod", value)
+            for name, value in accounts.payment_methods.items()
+        ),
+    ]
+    for key, kind, value in named:
+        if value and company.lists.entry(company.client, kind, value) is None:
+            yield f"accounts.{key} = {value!r} is no active QuickBooks {kind}"
+
+
+def _unknown_taxes(company: Company) -> Iterator[str]:
+    """Only what the settings say outright: a chapter may never use the other treatments."""
+    codes = company.lists.tax_codes(company.client)
+    for name in company.accounts.tax_codes:
+        try:
+            codes.code(Treatment(name), company.accounts.tax_codes)
+        except UnknownTax as error:
+            yield str(error)
+        except ValueError:
+            yield f"tax_codes.{name}: known names are {', '.join(Treatment)}"
+
+
+def _remarks(company: Company) -> Iterator[str]:
+    known = company.preferences
+    accounts = company.accounts
+    if not known.custom_numbers:
+        yield (
+            "QuickBooks numbers sales forms itself (custom transaction numbers are off): the"
+            " invoice numbers of Membri are not kept"
+        )
+    if known.closed_until:
+        yield f"the books are closed up to {known.closed_until.isoformat()}"
+    if known.auto_apply_credit:
+        yield "QuickBooks applies credits by itself, maybe to another invoice than Membri's"
+    if known.multi_currency:
+        yield f"several currencies are kept; the home currency is {known.home_currency}"
+    if not accounts.default_income:
+        yield "accounts.default_income is not set: only invoice types with an item of their own go"
+    if not known.sales_tax:
+        yield "sales tax is not set up in QuickBooks"
+        return
+    try:
+        company.lists.tax_codes(company.client).code(Treatment.TAXABLE, accounts.tax_codes)
+    except UnknownTax as error:
+        yield str(error)

@@ -1,0 +1,241 @@
+"""The body of an invoice or a credit memo, and what is wrong with one before it is sent.
+
+What comes in: an invoice of Membri. What goes out: the JSON of a QuickBooks sales form, or
+problems. Refused: unknown taxes or items, texts too long, discounts over lines taxed differently.
+
+A negative line becomes the form's discount, taken before taxes: QuickBooks refuses negative lines
+(2290) and has one discount for the whole form, so all its lines must be taxed alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from consumers.errors import Rejected
+from consumers.system import Problem
+from consumers.systems.quickbooks_online.company import Company, address, money, ref_id, too_long
+from consumers.systems.quickbooks_online.faults import Json
+from consumers.systems.quickbooks_online.lists import RECHECK_S
+from consumers.systems.quickbooks_online.markers import marker
+from consumers.systems.quickbooks_online.taxes import (
+    TaxCode,
+    Treatment,
+    UnknownTax,
+    override,
+    treatments,
+)
+from schemas.money import cents, total
+from schemas.reasons import Reason
+from schemas.records import Invoice, Line
+
+NUMBER_MAX = 21
+LINES_MAX = 750
+_DESCRIPTION_MAX = 4000
+_MEMO_MAX = 1000
+
+
+def check(company: Company, invoice: Invoice) -> Iterator[Problem]:
+    """Everything that QuickBooks would refuse, as far as it can be known without writing."""
+    yield from company.closed_period(invoice.date)
+    yield from company.foreign_currency(invoice.currency)
+    values = {
+        "number": (invoice.number, NUMBER_MAX),
+        "description": (invoice.description, _MEMO_MAX),
+        "billing_name": (invoice.billing_name, 500),
+    }
+    for number, line in enumerate(invoice.lines, 1):
+        values[f"lines.{number}.description"] = (line.description, _DESCRIPTION_MAX)
+    yield from too_long(values)
+    yield from _check_lines(invoice)
+    try:
+        tax_codes(company, invoice)
+        _item(company, invoice)
+    except Rejected as error:
+        yield Problem(error.reason, error.field, error.detail)
+
+
+def _check_lines(invoice: Invoice) -> Iterator[Problem]:
+    if not invoice.lines:
+        yield Problem(Reason.MISSING_FIELD, "lines")
+    if len(invoice.lines) > LINES_MAX:
+        yield Problem(
+            Reason.TOO_LONG, "lines", f"{len(invoice.lines)} lines; QuickBooks takes {LINES_MAX}"
+        )
+    if invoice.total < 0:
+        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "total", f"{invoice.total}")
+    negative = [n for n, line in enumerate(invoice.lines, 1) if line.amount < 0]
+    if not negative:
+        return
+    taxed = {t for t, line in zip(treatments(invoice), invoice.lines, strict=True) if line.amount}
+    positive = any(line.amount > 0 for line in invoice.lines)
+    if len(taxed) > 1 or not positive:
+        yield Problem(
+            Reason.NOT_SUPPORTED,
+            f"lines.{negative[0]}.amount",
+            "a negative line becomes a discount on the whole form, and needs lines above zero that"
+            " are all taxed alike; split the invoice or issue a credit note",
+        )
+
+
+def tax_codes(company: Company, invoice: Invoice) -> list[TaxCode]:
+    """One code for each line; none at all for a company that keeps no sales tax.
+
+    Raises Rejected(unknown_tax).
+    """
+    if not company.preferences.sales_tax:
+        if not (invoice.gst or invoice.qst):
+            return []
+        if not company.lists.preferences(company.client, RECHECK_S).sales_tax:
+            raise Rejected(
+                Reason.UNKNOWN_TAX,
+                field="gst" if invoice.gst else "qst",
+                detail="sales tax is not set up in QuickBooks",
+            )
+    return [
+        _tax_code(company, treatment, number)
+        for number, treatment in enumerate(treatments(invoice), 1)
+    ]
+
+
+def _tax_code(company: Company, treatment: Treatment, number: int) -> TaxCode:
+    configured = company.accounts.tax_codes
+    try:
+        return company.lists.tax_codes(company.client).code(treatment, configured)
+    except UnknownTax:
+        fresh = company.lists.tax_codes(company.client, RECHECK_S)
+    try:
+        return fresh.code(treatment, configured)
+    except UnknownTax as error:
+        raise Rejected(
+            Reason.UNKNOWN_TAX, field=f"lines.{number}.gst", detail=str(error)
+        ) from error
+
+
+def _item(company: Company, invoice: Invoice) -> str:
+    """The Id of the item that names the revenue account. Raises Rejected(unknown_account)."""
+    accounts = company.accounts
+    named = accounts.income.get(invoice.type) or accounts.default_income
+    key = f"income.{invoice.type}" if accounts.income.get(invoice.type) else "default_income"
+    if not named:
+        raise Rejected(
+            Reason.UNKNOWN_ACCOUNT,
+            field="type",
+            detail=f"no QuickBooks item for {invoice.type}: set accounts.default_income",
+        )
+    found = company.lists.entry(company.client, "Item", named)
+    if found is None:
+        raise Rejected(
+            Reason.UNKNOWN_ACCOUNT,
+            field="type",
+            detail=f"accounts.{key} = {named!r} is no active QuickBooks item",
+        )
+    return str(found["Id"])
+
+
+def body(company: Company, invoice: Invoice, customer_id: str) -> Json:
+    """The form as it is sent. Raises Rejected(unknown_tax, unknown_account), Unavailable."""
+    codes = tax_codes(company, invoice)
+    made: Json = {
+        "CustomerRef": {"value": customer_id},
+        "TxnDate": invoice.date.isoformat(),
+        "PrivateNote": marker("invoice", invoice.id),
+        "Line": list(_lines(invoice, _item(company, invoice), codes)),
+        **company.currency(invoice.currency),
+    }
+    if invoice.number:
+        made["DocNumber"] = invoice.number
+    if invoice.description:
+        made["CustomerMemo"] = {"value": invoice.description}
+    billing = address(invoice.billing_address, invoice.billing_name)
+    if billing:
+        made["BillAddr"] = billing
+    if codes:
+        made["GlobalTaxCalculation"] = "TaxExcluded"
+    if codes and company.connection.send_tax_override:
+        made["TxnTaxDetail"] = override(invoice, codes)
+    if any(line.amount < 0 for line in invoice.lines):
+        made["ApplyTaxAfterDiscount"] = True
+    if invoice.kind == "invoice":
+        made |= _dues(company, invoice)
+    return made
+
+
+def _dues(company: Company, invoice: Invoice) -> Json:
+    made: Json = {}
+    if invoice.due_date:
+        made["DueDate"] = invoice.due_date.isoformat()
+    if company.accounts.terms:
+        term = company.lists.entry(company.client, "Term", company.accounts.terms)
+        if term is None:
+            raise Rejected(
+                Reason.UNKNOWN_ACCOUNT,
+                field="due_date",
+                detail=f"accounts.terms = {company.accounts.terms!r} is no active QuickBooks term",
+            )
+        made["SalesTermRef"] = {"value": str(term["Id"])}
+    return made
+
+
+def _lines(invoice: Invoice, item_id: str, codes: list[TaxCode]) -> Iterator[Json]:
+    for number, line in enumerate(invoice.lines):
+        if line.amount < 0:
+            continue
+        detail: Json = {"ItemRef": {"value": item_id}}
+        if codes:
+            detail["TaxCodeRef"] = {"value": codes[number].id}
+        # Amount must be Qty x UnitPrice to the cent (6070): a discounted line goes as an amount.
+        if line.quantity > 0 and cents(line.quantity * line.unit_price) == line.amount:
+            detail |= {"Qty": line.quantity, "UnitPrice": line.unit_price}
+        yield _line("SalesItemLineDetail", line, detail)
+    discounts = [line for line in invoice.lines if line.amount < 0]
+    if discounts:
+        yield {
+            "DetailType": "DiscountLineDetail",
+            "Amount": -total(line.amount for line in discounts),
+            "Description": "; ".join(line.description for line in discounts)[:_DESCRIPTION_MAX],
+            "DiscountLineDetail": {"PercentBased": False},
+        }
+
+
+def _line(kind: str, line: Line, detail: Json) -> Json:
+    made: Json = {"DetailType": kind, "Amount": line.amount, kind: detail}
+    description = line.description or line.product
+    return {**made, "Description": description} if description else made
+
+
+def differences(row: Json, invoice: Invoice, customer_id: str) -> tuple[str, ...]:
+    """What the form has otherwise than the invoice, both figures in words."""
+    found = []
+    held = money(row, "TotalAmt")
+    if held != invoice.total:
+        found.append(f"total {held} in QuickBooks ≠ {invoice.total} in Membri")
+    tax = tax_of(row)
+    if tax != invoice.gst + invoice.qst:
+        found.append(f"taxes {tax} in QuickBooks ≠ {invoice.gst + invoice.qst} in Membri")
+    holder = ref_id(row, "CustomerRef")
+    if customer_id and holder != customer_id:
+        name = (row.get("CustomerRef") or {}).get("name", "")
+        found.append(f"customer {holder} {name} in QuickBooks ≠ {customer_id}")
+    return tuple(found)
+
+
+def tax_of(row: Json) -> Decimal:
+    """The taxes that QuickBooks computed or kept."""
+    return money(row.get("TxnTaxDetail") or {}, "TotalTax")
+
+
+def only_taxes_differ(row: Json, invoice: Invoice, customer_id: str) -> bool:
+    """The very lines that we send, on the same customer and day, and other taxes: what a transfer
+    leaves that died between posting a form and taking it back."""
+    return (
+        ref_id(row, "CustomerRef") == customer_id
+        and str(row.get("TxnDate")) == invoice.date.isoformat()
+        and money(row, "TotalAmt") - tax_of(row) == invoice.subtotal
+        and tax_of(row) != invoice.gst + invoice.qst
+    )
+
+
+def untouched(row: Json) -> bool:
+    """Nobody edited the form since it was posted, and nothing is applied to it."""
+    return str(row.get("SyncToken")) == "0" and money(row, "Balance") == money(row, "TotalAmt")

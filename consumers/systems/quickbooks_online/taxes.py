@@ -1,0 +1,181 @@
+"""Canadian sales taxes: which tax code of the company's a line needs, and the exact taxes.
+
+What comes in: an invoice with the taxes that Membri computed; the company's tax codes and rates.
+What goes out: a tax code Id for each line, found by the rates it is made of, never by its name
+(names differ by language and by the age of the company). Refused: no code of those rates, or
+several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from consumers.systems.quickbooks_online.faults import Json
+from schemas.money import ZERO, cents, total
+from schemas.records import Invoice, Line
+
+GST = Decimal(5)
+QST = Decimal("9.975")
+_HUNDRED = Decimal(100)
+
+
+class Treatment(StrEnum):
+    """How a line is taxed; the keys of `[chapters.accounts] tax_codes`."""
+
+    TAXABLE = "taxable"
+    GST_ONLY = "gst_only"
+    QST_ONLY = "qst_only"
+    EXEMPT = "exempt"
+    ZERO_RATED = "zero_rated"
+
+
+RATES: dict[Treatment, tuple[Decimal, ...]] = {
+    Treatment.TAXABLE: (GST, QST),
+    Treatment.GST_ONLY: (GST,),
+    Treatment.QST_ONLY: (QST,),
+    Treatment.EXEMPT: (),
+    Treatment.ZERO_RATED: (),
+}
+# Both are made of no rate at all, and differ only on the tax return: here a name must help.
+_UNTAXED_WORDS = {
+    Treatment.EXEMPT: ("exempt", "exon"),
+    Treatment.ZERO_RATED: ("zero", "zéro", "détax", "detax"),
+}
+
+
+class UnknownTax(Exception):
+    """No code, or several; the message says which were seen and what to set."""
+
+
+@dataclass(frozen=True)
+class TaxCode:
+    """A usable sales tax code. `rates`: TaxRate Id → percentage."""
+
+    id: str
+    name: str
+    rates: Mapping[str, Decimal]
+
+    @property
+    def taxed_rates(self) -> tuple[Decimal, ...]:
+        return tuple(sorted(rate for rate in self.rates.values() if rate))
+
+
+class TaxCodes:
+    """The company's usable sales tax codes."""
+
+    def __init__(self, codes: Iterable[Json], rates: Iterable[Json]) -> None:
+        """From TaxCode and TaxRate objects; what is inactive, hidden or an adjustment is left."""
+        usable = {str(rate["Id"]): _percentage(rate) for rate in rates if _usable_rate(rate)}
+        self.codes = [made for code in codes if (made := _tax_code(code, usable))]
+
+    def code(self, treatment: Treatment, configured: Mapping[str, str]) -> TaxCode:
+        """The code for a treatment. Raises UnknownTax."""
+        asked = configured.get(treatment, "")
+        if asked:
+            return self._configured(treatment, asked)
+        fitting = [code for code in self.codes if code.taxed_rates == RATES[treatment]]
+        if not RATES[treatment] and len(fitting) > 1:
+            fitting = [code for code in fitting if _named_like(code, treatment)]
+        if len(fitting) == 1:
+            return fitting[0]
+        rates = " + ".join(f"{rate} %" for rate in RATES[treatment]) or "0 %"
+        seen = ", ".join(f"{code.name} (Id {code.id})" for code in fitting) or "none"
+        raise UnknownTax(
+            f"QuickBooks has {len(fitting)} active tax codes for {treatment} ({rates}): {seen};"
+            f" set tax_codes.{treatment} to the Id of one"
+        )
+
+    def _configured(self, treatment: Treatment, asked: str) -> TaxCode:
+        for code in self.codes:
+            if asked in (code.id, code.name):
+                return code
+        raise UnknownTax(f"tax_codes.{treatment} = {asked!r} is no active QuickBooks tax code")
+
+
+def _usable_rate(rate: Json) -> bool:
+    special = str(rate.get("SpecialTaxType") or "NONE").upper()
+    return bool(rate.get("Active", True)) and special in ("NONE", "ZERO_RATE")
+
+
+def _percentage(rate: Json) -> Decimal:
+    return Decimal(str(rate.get("RateValue") or 0)).normalize()
+
+
+def _tax_code(code: Json, usable: Mapping[str, Decimal]) -> TaxCode | None:
+    """None unless every rate of the code is usable and taken on the net amount."""
+    if not code.get("Active", True) or code.get("Hidden", False):
+        return None
+    details = (code.get("SalesTaxRateList") or {}).get("TaxRateDetail") or []
+    rates: dict[str, Decimal] = {}
+    for detail in details:
+        rate_id = str((detail.get("TaxRateRef") or {}).get("value", ""))
+        on_net = detail.get("TaxTypeApplicable", "TaxOnAmount") == "TaxOnAmount"
+        if rate_id not in usable or not on_net:
+            return None
+        rates[rate_id] = usable[rate_id]
+    return TaxCode(str(code["Id"]), str(code.get("Name", "")), rates)
+
+
+def _named_like(code: TaxCode, treatment: Treatment) -> bool:
+    name = code.name.casefold()
+    return any(word in name for word in _UNTAXED_WORDS[treatment])
+
+
+def treatments(invoice: Invoice) -> list[Treatment]:
+    """How each line of the invoice is taxed.
+
+    Membri may hold the taxes by line, or on the invoice alone with a taxable flag on its lines.
+    """
+    by_line = any(line.gst or line.qst for line in invoice.lines)
+    flagged = any(line.taxable for line in invoice.lines)
+    found = []
+    for line in invoice.lines:
+        if by_line or not (invoice.gst or invoice.qst):
+            found.append(_treatment(line.gst, line.qst, line))
+        elif line.taxable or not flagged:
+            found.append(_treatment(invoice.gst, invoice.qst, line))
+        else:
+            found.append(Treatment.EXEMPT)
+    return found
+
+
+def _treatment(gst: Decimal, qst: Decimal, line: Line) -> Treatment:
+    if gst and qst:
+        return Treatment.TAXABLE
+    if not line.taxable and not (gst or qst):
+        return Treatment.EXEMPT
+    # Taxable, with one tax or both absent: so small an amount that it rounds to nothing?
+    no_gst = not gst and cents(line.amount * GST / _HUNDRED)
+    no_qst = not qst and cents(line.amount * QST / _HUNDRED)
+    if gst:
+        return Treatment.GST_ONLY if no_qst else Treatment.TAXABLE
+    if qst:
+        return Treatment.QST_ONLY if no_gst else Treatment.TAXABLE
+    return Treatment.ZERO_RATED if no_gst or no_qst else Treatment.TAXABLE
+
+
+def override(invoice: Invoice, codes: Sequence[TaxCode]) -> Json:
+    """TxnTaxDetail that repeats Membri's taxes to the cent; `codes`: one for each line.
+
+    A live Canadian company kept such amounts (intuit/quickbooks-online-mcp-server, PR 107).
+    """
+    nets: dict[str, Decimal] = {}
+    percentages: dict[str, Decimal] = {}
+    for line, code in zip(invoice.lines, codes, strict=True):
+        for rate_id, percentage in code.rates.items():
+            nets[rate_id] = nets.get(rate_id, ZERO) + line.amount
+            percentages[rate_id] = percentage
+    lines = []
+    for rate_id, net in nets.items():
+        amount = {GST: invoice.gst, QST: invoice.qst}.get(percentages[rate_id], ZERO)
+        detail = {
+            "TaxRateRef": {"value": rate_id},
+            "PercentBased": False,
+            "TaxPercent": percentages[rate_id],
+            "NetAmountTaxable": net,
+        }
+        lines.append({"Amount": amount, "DetailType": "TaxLineDetail", "TaxLineDetail": detail})
+    return {"TotalTax": total([invoice.gst, invoice.qst]), "TaxLine": lines}

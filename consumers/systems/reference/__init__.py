@@ -1,0 +1,1 @@
+"""An accounting system in memory, for tests, benchmarks and rehearsals."""

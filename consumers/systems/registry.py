@@ -1,0 +1,53 @@
+"""Which accounting systems can be built.
+
+What comes in: the name used in the settings. What goes out: its typed settings or the system.
+Each import stands in its branch: one vendor's broken library stops one consumer. Refused: a name
+that is not here.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from consumers.system import Setup, System
+
+_NAMES = ("quickbooks_online", "reference")
+
+
+def names() -> tuple[str, ...]:
+    """The names that `connection_model` and `build` know, in alphabetical order."""
+    return _NAMES
+
+
+def connection_model(name: str) -> type[BaseModel]:
+    """The model of `[chapters.connection]`. Raises ValueError for an unknown name."""
+    match name:
+        case "quickbooks_online":
+            from consumers.systems.quickbooks_online.settings import Connection
+
+            return Connection
+        case "reference":
+            from consumers.systems.reference.settings import ReferenceConnection
+
+            return ReferenceConnection
+        case _:
+            raise ValueError(_unknown(name))
+
+
+def build(name: str, setup: Setup) -> System:
+    """The system of one chapter; opens no socket. Raises ValueError for an unknown name."""
+    match name:
+        case "quickbooks_online":
+            from consumers.systems.quickbooks_online.connector import QuickBooksOnline
+
+            return QuickBooksOnline(setup)
+        case "reference":
+            from consumers.systems.reference.system import ReferenceSystem
+
+            return ReferenceSystem(setup)
+        case _:
+            raise ValueError(_unknown(name))
+
+
+def _unknown(name: str) -> str:
+    return f"unknown accounting system {name!r}; known: {', '.join(_NAMES)}"
