@@ -122,10 +122,11 @@ class Poller:
 
     def _pass_over(self, entity: Entity, *, full: bool) -> None:
         since = self._watermarks[entity] - dt.timedelta(seconds=OVERLAP_S)
-        complete = self._scan(entity, None) if full else True
-        if not full or entity is Entity.ACCOUNT:
+        if full and entity is Entity.ACCOUNT:
             # Accounts that changed are looked for in each pass: their invoices wait for it.
-            self._scan(entity, since)
+            for rows in _chunks(self._membri.pending(entity, since), SCAN_CHUNK):
+                self._look_back(entity, rows)
+        complete = self._scan(entity, None if full else since)
         self._review_expired(entity)
         if full and complete:
             self._review_missed(entity)
@@ -146,11 +147,8 @@ class Poller:
 
     def _handle(self, entity: Entity, rows: Sequence[Pending]) -> dt.datetime | None:
         """Publishes what is new of these rows; returns the time of the first that was left."""
-        known = self._state.known(entity, [row.id for row in rows])
+        known = self._look_back(entity, rows)
         self._state.met(entity, list(known), self._publication.sweep)
-        self._publication.withdraw(_withdrawn(rows, known))
-        if entity is Entity.ACCOUNT:
-            self._refresh_snapshots({row.id: row.etag for row in rows})
         left: list[dt.datetime] = []
         wanted: list[str] = []
         for row in rows:
@@ -163,6 +161,14 @@ class Poller:
                 wanted.append(row.id)
         left += self._publish(entity, wanted)
         return min(left, default=None)
+
+    def _look_back(self, entity: Entity, rows: Sequence[Pending]) -> dict[str, Seen]:
+        """What these rows mean for what is in flight; returns what is remembered of them."""
+        known = self._state.known(entity, [row.id for row in rows])
+        self._publication.withdraw(_withdrawn(rows, known))
+        if entity is Entity.ACCOUNT:
+            self._refresh_snapshots({row.id: row.etag for row in rows})
+        return known
 
     def _is_new(self, row: Pending, seen: Seen | None) -> bool:
         """Whether the row is to be looked at closer: À transférer, ours, and not at this version

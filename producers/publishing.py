@@ -85,7 +85,7 @@ class Publication:
     def blocked(self, chapter: Chapter) -> bool:
         """Whether the chapter's queue holds enough. A queue that is missing is blocked too: what
         is published without one would come back as an error of every record."""
-        if self._room.get(chapter.slug, 0) <= 0:
+        if chapter.slug not in self._room:
             self._room[chapter.slug] = self._measured(chapter)
         return self._room[chapter.slug] <= 0
 
@@ -214,6 +214,8 @@ class Publication:
         if not ready:
             return []
         outcomes = self._publisher.publish([message for _, message in ready])
+        # Queues that were full may have been emptied meanwhile: they are asked again.
+        self._room = {slug: room for slug, room in self._room.items() if room > 0}
         confirmed: list[Fetched] = []
         left: list[Fetched] = []
         for (fetched, _), outcome in zip(ready, outcomes, strict=True):

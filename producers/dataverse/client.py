@@ -222,7 +222,7 @@ class Dataverse:
     def _read(self, url: str, headers: Mapping[str, str]) -> Row:
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(READ_ATTEMPTS),
-            wait=tenacity.wait_exponential_jitter(initial=0.5, max=8.0),
+            wait=tenacity.wait_exponential(multiplier=0.5, max=8.0) + tenacity.wait_random(0, 1),
             retry=tenacity.retry_if_exception(_worth_reading_again),
             sleep=self._clock.sleep,
             reraise=True,
