@@ -11,12 +11,14 @@ import random
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ops.sandbox.world import cases, refusals
 from ops.sandbox.world.company import Company
 from ops.sandbox.world.expected import Expected
 from ops.sandbox.world.membri_rows import Desk, Row, empty_rows, moment
 from ops.sandbox.world.ordinary import ordinary_members
+from ops.sandbox.world.realms import realm_seed
 from ops.sandbox.world.rules import Judge, judge
 from ops.sandbox.world.scene import Scene
 
@@ -40,7 +42,8 @@ class Chapter:
 
 @dataclass
 class World:
-    """`membri_rows` by table set name; `companies` by realm; `cases` by chapter slug, then name."""
+    """`membri_rows` by table set name, lookups as `_x_value`, money as Decimal; `companies` by
+    realm; `cases` by chapter slug, then name of the situation → record ids."""
 
     name: str
     seed: int
@@ -49,6 +52,11 @@ class World:
     companies: dict[str, Company]
     expected: Expected
     cases: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+
+    @property
+    def realms(self) -> dict[str, Any]:
+        """The seed of the simulated QuickBooks Online, by realm."""
+        return {realm_id: realm_seed(company) for realm_id, company in self.companies.items()}
 
 
 def _chapter(name: str, slug: str, realm_id: str, **settings: bool) -> Chapter:
@@ -77,7 +85,8 @@ SMALL: Mapping[str, tuple[Situation, ...]] = {
     "quebec": (
         cases.names_with_traps, cases.in_review, cases.unpaid_dues, cases.several_payments,
         cases.payment_first, cases.credit_note_before_payment, cases.linked, cases.to_verify,
-        cases.transferred_earlier, refusals.closed_period, refusals.tax_mismatch,
+        cases.transferred_earlier, cases.credit_note_of_paid_invoice, refusals.closed_period,
+        refusals.tax_mismatch,
     ),
 }  # fmt: skip
 TINY: Mapping[str, tuple[Situation, ...]] = {
@@ -102,6 +111,11 @@ def build(name: str = "small", seed: int = 1) -> World:
         half = int(count) // 2
         return _build(name, seed, NOTHING, accounts=max(1, half // 3), invoices=half)
     raise ValueError(f"unknown world {name!r}; expected small, tiny or large:N with N at least 2")
+
+
+def chance(name: str) -> random.Random:
+    """The same draws for the same name, everywhere."""
+    return random.Random(name)  # noqa: S311 — a rehearsal needs repeatable chance, no secret
 
 
 def large(invoices: int, seed: int = 1) -> World:
@@ -131,7 +145,7 @@ def _build(
 
 
 def _scene(chapter: Chapter, seed: int, rows: dict[str, list[Row]]) -> Scene:
-    rng = random.Random(f"{seed}/{chapter.slug}")  # noqa: S311 — a rehearsal needs repeatable chance, no secret
+    rng = chance(f"{seed}/{chapter.slug}")
     prefix = {"montreal": "M", "quebec": "Q"}[chapter.slug]
     desk = Desk(chapter.slug, chapter.id, prefix, rng, rows)
     rows["membri_chapters"].append(
@@ -146,9 +160,7 @@ def _scene(chapter: Chapter, seed: int, rows: dict[str, list[Row]]) -> Scene:
         chapter.realm_id, f"Association {chapter.name} inc.", CLOSED_UNTIL[chapter.slug]
     )
     scene = Scene(desk, company, rng)
-    for name in ("Hydro-Québec", "Postes Canada", "Fournitures Denis & Fils"):
+    for name in ("Postes Canada", "Fournitures Denis & Fils"):
         company.vendor(name)
-        scene.taken.add(name.casefold())
-    walk_in = company.customer("Client comptant")
-    scene.taken.add(walk_in.name.casefold())
+    company.customer("Client comptant")
     return scene

@@ -111,6 +111,16 @@ def credit_note_after_payment(scene: Scene) -> None:
     scene.case("credit_after_payment", note)
 
 
+def credit_note_of_paid_invoice(scene: Scene) -> None:
+    """Nothing is owed on the invoice any more: the credit stays open for the accountant."""
+    account, customer = scene.known_member()
+    lines = [Line("Inscription annulée", Decimal("75.25"))]
+    invoice, document = scene.known_invoice(account, customer, lines)
+    scene.known_payment(invoice, document, amount_of(lines))
+    note = scene.desk.invoice(account, "refund", lines, corrects=invoice)
+    scene.case("credit_of_paid", note)
+
+
 def credit_note_of_held_invoice(scene: Scene) -> None:
     """The invoice it corrects is on hold: it waits."""
     account, lines = scene.member(), scene.lines("order", 1)

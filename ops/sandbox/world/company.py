@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from ops.sandbox.world.membri_rows import Line, figures
-from ops.sandbox.world.taxes import GST_RATE, QST_RATE, ZERO, taxes, total
+from ops.sandbox.world.taxes import ZERO
 
 FIRST_ID = 5000
 """Above every id of the default company (items, accounts, tax codes)."""
@@ -125,72 +125,46 @@ class Chart:
     deposit: str
     taxable: str
     exempt: str
-    gst_rate: str
-    qst_rate: str
 
 
 def objects(company: Company, chart: Chart) -> dict[str, list[dict[str, Any]]]:
-    """The company's books as QuickBooks objects by entity (quickbooks-online.md, section 6)."""
-    vendors = [
-        {"Id": v.id, "SyncToken": "0", "DisplayName": v.name, "Active": True}
-        for v in company.vendors
-    ]
+    """The company's books as QuickBooks objects by entity (quickbooks-online.md, section 6).
+
+    Taxes, totals and balances are left to the service, as when a person enters the document.
+    """
     return {
-        "Customer": [_customer(c, company) for c in company.customers],
-        "Vendor": vendors,
-        "Invoice": [_document(d, company, chart) for d in company.documents],
-        "Payment": [_payment(p, chart) for p in company.payments],
+        "Customer": [_customer(customer) for customer in company.customers],
+        "Vendor": [{"Id": v.id, "DisplayName": v.name} for v in company.vendors],
+        "Invoice": [_document(document, chart) for document in company.documents],
+        "Payment": [_payment(payment, chart) for payment in company.payments],
     }
 
 
-def _customer(customer: BookCustomer, company: Company) -> dict[str, Any]:
-    balance = total(d.balance for d in company.documents if d.customer is customer)
+def _customer(customer: BookCustomer) -> dict[str, Any]:
     return {
         "Id": customer.id,
-        "SyncToken": "0",
         "DisplayName": customer.name,
-        "Active": True,
-        "Balance": balance,
         **({"Notes": customer.marker} if customer.marker else {}),
         **({"PrimaryPhone": {"FreeFormNumber": customer.phone}} if customer.phone else {}),
     }
 
 
-def _document(document: BookDocument, company: Company, chart: Chart) -> dict[str, Any]:
-    net, gst, qst, amount = figures(document.lines)
-    taxable = total(line.net for line in document.lines if line.taxable)
-    paid = [p for p in company.payments if p.document is document]
+def _document(document: BookDocument, chart: Chart) -> dict[str, Any]:
     return {
         "Id": document.id,
-        "SyncToken": "0",
         "DocNumber": document.number,
         "TxnDate": document.day.isoformat(),
         "DueDate": (document.day + dt.timedelta(days=30)).isoformat(),
-        "CustomerRef": {"value": document.customer.id, "name": document.customer.name},
+        "CustomerRef": {"value": document.customer.id},
         "GlobalTaxCalculation": "TaxExcluded",
-        "TotalAmt": amount,
-        "Balance": document.balance,
         **({"PrivateNote": document.marker} if document.marker else {}),
-        "LinkedTxn": [{"TxnId": p.id, "TxnType": "Payment"} for p in paid],
-        "Line": [
-            *(_line(n, line, chart) for n, line in enumerate(document.lines, 1)),
-            {"Amount": net, "DetailType": "SubTotalLineDetail", "SubTotalLineDetail": {}},
-        ],
-        "TxnTaxDetail": {
-            "TotalTax": gst + qst,
-            "TaxLine": [
-                _tax_line(chart.gst_rate, GST_RATE, taxable),
-                _tax_line(chart.qst_rate, QST_RATE, taxable),
-            ],
-        },
+        "Line": [_line(line, chart) for line in document.lines],
     }
 
 
-def _line(number: int, line: Line, chart: Chart) -> dict[str, Any]:
+def _line(line: Line, chart: Chart) -> dict[str, Any]:
     code = chart.taxable if line.taxable else chart.exempt
     return {
-        "Id": str(number),
-        "LineNum": number,
         "Amount": line.net,
         "Description": line.product,
         "DetailType": "SalesItemLineDetail",
@@ -201,30 +175,13 @@ def _line(number: int, line: Line, chart: Chart) -> dict[str, Any]:
     }
 
 
-def _tax_line(rate_id: str, rate: Decimal, taxable: Decimal) -> dict[str, Any]:
-    gst, qst = taxes(taxable)
-    return {
-        "Amount": gst if rate == GST_RATE else qst,
-        "DetailType": "TaxLineDetail",
-        "TaxLineDetail": {
-            "TaxRateRef": {"value": rate_id},
-            "PercentBased": True,
-            "TaxPercent": rate * 100,
-            "NetAmountTaxable": taxable,
-        },
-    }
-
-
 def _payment(payment: BookPayment, chart: Chart) -> dict[str, Any]:
-    customer = payment.document.customer
     link = {"TxnId": payment.document.id, "TxnType": "Invoice"}
     return {
         "Id": payment.id,
-        "SyncToken": "0",
         "TxnDate": payment.day.isoformat(),
-        "CustomerRef": {"value": customer.id, "name": customer.name},
+        "CustomerRef": {"value": payment.document.customer.id},
         "TotalAmt": payment.amount,
-        "UnappliedAmt": ZERO,
         "DepositToAccountRef": {"value": chart.deposit},
         **({"PrivateNote": payment.marker} if payment.marker else {}),
         "Line": [{"Amount": payment.amount, "LinkedTxn": [link]}],

@@ -102,7 +102,6 @@ class Desk:
             "address1_country": "Canada",
             "membri_newaccountforsync": new,
             "_membri_mainchapterid_value": self.chapter_id,
-            "_membri_mainchapterid_type": "membri_chapter",
             "statecode": 0,
             "statuscode": 1,
         }
@@ -136,7 +135,6 @@ class Desk:
             "name": f"{lines[0].product} — {account['name']}"[:300],
             "invoicenumber": self.next_number() if number == "" else number,
             "_customerid_value": account["accountid"],
-            "_customerid_type": "account",
             "membri_invoicedate": day.isoformat(),
             "duedate": (day + dt.timedelta(days=30)).isoformat(),
             "billto_name": account["name"],
@@ -152,14 +150,12 @@ class Desk:
             "membri_gstamount": gst,
             "membri_qstamount": qst,
             "_membri_chapterid_value": self.chapter_id,
-            "_membri_chapterid_type": "membri_chapter",
             "membri_invoicetype": TYPE[kind],
             "statecode": state[0],
             "statuscode": state[1],
         }
         if corrects:
             row["_membri_relatedinvoiceid_value"] = corrects["invoiceid"]
-            row["_membri_relatedinvoiceid_type"] = "invoice"
         row |= changes or {}
         self.rows["invoices"].append(row)
         self._details(row, lines, sign)
@@ -183,9 +179,7 @@ class Desk:
             "membri_name": f"Paiement {self.rng.randint(10_000, 99_999)}",
             "membri_amount": amount,
             "_membri_invoiceid_value": invoice["invoiceid"],
-            "_membri_invoiceid_type": "invoice",
             "_membri_accountid_value": invoice["_customerid_value"],
-            "_membri_accountid_type": "account",
             "membri_paymentdate": (day + dt.timedelta(days=self.rng.randint(0, 25))).isoformat(),
             "membri_paymenttype": METHOD[method or self.rng.choice(tuple(METHOD))],
             "statecode": 0,
@@ -221,7 +215,6 @@ class Desk:
                 {
                     "invoicedetailid": self.new_id(),
                     "_invoiceid_value": invoice["invoiceid"],
-                    "_invoiceid_type": "invoice",
                     "isproductoverridden": True,
                     "productdescription": line.product,
                     "productname": line.product,

@@ -103,7 +103,6 @@ def foreign_currency(scene: Scene) -> None:
     account = _steady_member(scene)
     usd = {
         "_transactioncurrencyid_value": USD,
-        "_transactioncurrencyid_type": "transactioncurrency",
     }
     invoice = scene.desk.invoice(account, "sponsor", scene.lines("sponsor"), changes=usd)
     scene.case("currency_not_supported", invoice)
