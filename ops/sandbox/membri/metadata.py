@@ -154,9 +154,13 @@ def build_model(
             for name, c in table.columns.items()
             if f"{table.name}.{name}" not in missing
         }
+        reachable = {
+            nav: c for nav, c in table.collections.items() if f"{c.table}.{c.column}" not in missing
+        }
         tables[table.name] = replace(
             table,
             columns=columns,
+            collections=reachable,
             concurrency=table.name not in set(without_concurrency),
             change_tracking=table.name not in set(without_change_tracking),
         )

@@ -139,15 +139,17 @@ class Compiler:
         return _compare(node.operator, read, lambda _: value)
 
     def _one_of(self, table: Table, node: OneOf, scope: dict[str, Table]) -> Predicate:
+        if node.left.parts[0] in scope:
+            raise syntax("In() does not take a range variable.")
+        column = self._one_of_column(table, node)
+        read, values = comparable(column), _values_of(column, node)
+        return lambda row: (read(row) in values) is not node.negated
+
+    def _one_of_column(self, table: Table, node: OneOf) -> Column:
         name = node.left.parts[0]
         by_name = table.columns.get(name)  # In() takes a lookup by its logical name too
         path = Path((by_name.wire,)) if by_name and by_name.kind in LOOKUPS else node.left
-        column, read = self.column(table, path, scope)
-        try:
-            values = {_from_text(column, text) for text in node.values}
-        except (ValueError, ArithmeticError):
-            raise syntax(f"The values for '{name}' do not suit its type.") from None
-        return lambda row: (read(row) in values) is not node.negated
+        return self.column(table, path)[0]
 
     def _text_test(self, table: Table, node: TextTest, scope: dict[str, Table]) -> Predicate:
         column, read = self.column(table, node.left, scope)
@@ -175,31 +177,36 @@ class Compiler:
         )
 
     def candidates(self, table: Table, node: Node | None) -> list[Document]:
-        """The fewest rows that can match, by the indexed columns."""
-        best: list[Document] | None = None
-        for part in node.parts if isinstance(node, Junction) and node.operator == "and" else [node]:
-            found = self._by_index(table, part)
-            if found is not None and (best is None or len(found) < len(best)):
-                best = found
-        return self._rows.all(table.name) if best is None else best
+        """The fewest rows that can match, by the indexed columns; all of them without any."""
+        found = self._by_index(table, node)
+        return self._rows.all(table.name) if found is None else found
 
     def _by_index(self, table: Table, node: Node | None) -> list[Document] | None:
-        if isinstance(node, OneOf) and not node.negated and node.left.parts == (table.primary_id,):
-            found = (
-                self._rows.get(table.name, text.lower()) for text in dict.fromkeys(node.values)
-            )
-            return [row for row in found if row is not None]
-        if not isinstance(node, Comparison) or node.operator != "eq" or len(node.left.parts) > 1:
-            return None
-        column = table.by_wire.get(node.left.parts[0])
-        if column is None or not isinstance(node.right, Literal):
-            return None
-        if column.kind == "uuid":
-            row = self._rows.get(table.name, str(node.right.value).lower())
-            return [] if row is None else [row]
-        if self._rows.indexed(column):
-            return self._rows.where(table.name, column.wire, _literal(column, node.right, "eq"))
+        if isinstance(node, Junction):
+            parts = [self._by_index(table, part) for part in node.parts]
+            known = [part for part in parts if part is not None]
+            if node.operator == "and":
+                return min(known, key=len, default=None)
+            rows = {row[table.primary_id]: row for part in known for row in part}
+            return list(rows.values()) if len(known) == len(parts) else None
+        if isinstance(node, OneOf) and not node.negated:
+            column = self._one_of_column(table, node)
+            return self._rows_holding(table, column, _values_of(column, node))
+        if isinstance(node, Comparison) and node.operator == "eq" and len(node.left.parts) == 1:
+            column, _ = self.column(table, node.left)
+            if isinstance(node.right, Literal):
+                return self._rows_holding(table, column, {_literal(column, node.right, "eq")})
         return None
+
+    def _rows_holding(
+        self, table: Table, column: Column, values: set[Any]
+    ) -> list[Document] | None:
+        if column.kind == "uuid":
+            found = (self._rows.get(table.name, value) for value in values)
+            return [row for row in found if row is not None]
+        if not self._rows.indexed(column):
+            return None
+        return [row for v in values for row in self._rows.where(table.name, column.wire, v)]
 
     def children(self, row_id: str, collection: Collection) -> list[Document]:
         child = self._model.tables[collection.table]
@@ -216,6 +223,13 @@ def _compare(name: str, left: Getter, right: Getter) -> Predicate:
         return a is not None and b is not None and bool(test(a, b))
 
     return ordered
+
+
+def _values_of(column: Column, node: OneOf) -> set[Any]:
+    try:
+        return {_from_text(column, text) for text in node.values}
+    except (ValueError, ArithmeticError):
+        raise syntax(f"The values for '{column.name}' do not suit its type.") from None
 
 
 def _literal(column: Column, literal: Literal, name: str) -> Any:

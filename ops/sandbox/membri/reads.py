@@ -35,6 +35,9 @@ class Reader:
         self._lookup_table = call.wants(LOOKUP_TABLE)
         self._lookup_nav = call.wants(LOOKUP_NAV)
         self._page_size = call.page_size(env.options.current.page_size_max)
+        annotations = call.preferences.get("odata.include-annotations")
+        if annotations:
+            call.apply(f'odata.include-annotations="{annotations}"')
 
     def collection(self, table: Table, path: str, within: list[Document] | None = None) -> Answer:
         """A page of a set, or of `within`: the children of one row. Raises Refusal."""

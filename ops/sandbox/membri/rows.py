@@ -20,6 +20,7 @@ from ops.sandbox.membri.metadata import (
     Column,
     Model,
     Table,
+    build_model,
     stable_id,
 )
 from ops.sandbox.membri.options import OptionsBox
@@ -37,7 +38,8 @@ class Rows:
         self._store = store
         self._options = options
         self._model = model
-        for table in model().tables.values():
+        # Over the whole model: a column that the environment lacks now may come later.
+        for table in build_model().tables.values():
             for column in table.columns.values():
                 if column.kind in LOOKUPS or column.name in _INDEXED_NAMES:
                     store.index(table.name, column.wire, _indexed_value(column.wire))
