@@ -139,6 +139,10 @@ def test_18_a_deposited_payment_cannot_be_changed(driver, customer):
     for params in ({}, {"operation": "delete"}, {"operation": "update", "include": "void"}):
         answer = driver.write("Payment", {**names(payment), "sparse": True}, **params)
         assert (answer.status, answer.code) == (400, 6540)
+    driver.accountant(entity="Payment", id=payment["Id"], action="undeposit")
+    driver.made("Payment", {**names(payment), "PrivateNote": "x", "sparse": True})
+    with pytest.raises(Refused, match="only a Payment"):
+        driver.accountant(entity="Customer", id=customer["Id"], action="deposit")
 
 
 def test_18_a_paid_invoice_cannot_be_voided_deleted_lowered_or_given_away(driver, customer):

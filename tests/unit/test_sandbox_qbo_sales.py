@@ -319,3 +319,12 @@ def test_an_item_may_earn_into_deferred_revenue(driver, customer):
     item = driver.made("Item", {"Name": "Report", "IncomeAccountRef": {"value": DEFERRED}})
     line = item_line("10", item=item["Id"])
     assert driver.made("Invoice", sale(customer, Line=[line]))["TotalAmt"] == 11.50
+
+
+def test_with_several_currencies_the_customers_own_must_be_named(driver):
+    driver.accountant(preferences={"CurrencyPrefs": {"MultiCurrencyEnabled": True}})
+    customer = driver.customer("Amy", CurrencyRef={"value": "USD"})
+    assert refused(driver, customer) == 2020
+    assert refused(driver, customer, CurrencyRef={"value": "CAD"}) == 6000
+    kept = driver.invoice(customer, CurrencyRef={"value": "USD"}, ExchangeRate=1.3725)
+    assert (kept["CurrencyRef"]["value"], kept["ExchangeRate"]) == ("USD", 1.3725)

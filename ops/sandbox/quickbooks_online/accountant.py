@@ -1,7 +1,8 @@
 """What people do in the program itself while a connector works, through the admin port.
 
 `POST /accountant` {"realm", …} with one or more of: entity + id + `set` | `action` (void, delete,
-deposit); entity + `create`; `BookCloseDate`; `close_password`; `read_only`; `preferences`.
+deposit, undeposit); entity + `create`; `BookCloseDate`; `close_password`; `read_only`;
+`preferences` {group: {name: value}}.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ def _document(books: Books, entity: str, number: str, order: Document) -> Docume
         return delete(books, entity, names, BY_HAND)
     if action == "void":
         return void(books, entity, names, BY_HAND)
-    if action == "deposit":
+    if action in ("deposit", "undeposit"):
         if entity != "Payment":
             raise ValueError("only a Payment can be deposited")
-        books.deposit(number)
+        books.deposit(number, taken_out=action == "undeposit")
         return before
     if action != "edit":
-        raise ValueError(f"unknown action {action!r}: void, delete, deposit or edit")
+        raise ValueError(f"unknown action {action!r}: void, delete, deposit, undeposit, edit")
     alive = {"Active": True} if "Active" in before else {}
     return save(books, entity, {**alive, **order["set"], **names, "sparse": True}, BY_HAND)
 

@@ -67,6 +67,10 @@ class Books:
         found = (self.get(entity, n) for n in self._indexes[entity].ids(name, value))
         return [document for document in found if document is not None]
 
+    def count(self, entity: str, name: str, value: str) -> int:
+        """How many `find` would give."""
+        return self._indexes[entity].count(name, value)
+
     def put(self, entity: str, document: Document) -> Document:
         """Keeps a document as it is; returns it as a later reader will see it."""
         number = document["Id"]
@@ -188,8 +192,12 @@ class Books:
     def is_deposited(self, payment: str) -> bool:
         return self.store.get(self.kind("_deposited"), payment) is not None
 
-    def deposit(self, payment: str) -> None:
-        self.store.put(self.kind("_deposited"), payment, {"Id": payment})
+    def deposit(self, payment: str, *, taken_out: bool = False) -> None:
+        """Puts a payment into a bank deposit, or takes it out again."""
+        if taken_out:
+            self.store.delete(self.kind("_deposited"), payment)
+        else:
+            self.store.put(self.kind("_deposited"), payment, {"Id": payment})
 
 
 def reference_to(document: Document) -> Document:

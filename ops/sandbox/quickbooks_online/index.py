@@ -61,5 +61,8 @@ class Index:
         for entry in entries:
             self._ids.setdefault(entry, {})[number] = None
 
+    def count(self, name: str, value: str) -> int:
+        return len(self._ids.get((name, fold(value)), ()))
+
     def ids(self, name: str, value: str) -> list[str]:
         return list(self._ids.get((name, fold(value)), ()))

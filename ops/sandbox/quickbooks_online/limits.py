@@ -30,13 +30,20 @@ class Throttled(GatewayRefusal):
 
 class _Windows:
     def __init__(self) -> None:
-        self.calls: deque[float] = deque()
+        self.second: deque[float] = deque()
+        self.minute: deque[float] = deque()
         self.batches: deque[float] = deque()
         self.refused_at = -math.inf
 
-
-def _recent(times: deque[float], now: float, span_s: float) -> int:
-    return sum(1 for moment in times if now - moment < span_s)
+    def forget(self, now: float) -> None:
+        """Drops the calls that no longer count."""
+        for times, span_s in (
+            (self.second, 1.0),
+            (self.minute, MINUTE_S),
+            (self.batches, MINUTE_S),
+        ):
+            while times and now - times[0] >= span_s:
+                times.popleft()
 
 
 class Limits:
@@ -59,18 +66,17 @@ class Limits:
         if since < options.throttle_wait_s:
             rude = since > options.throttle_grace_s
             raise Throttled(options, options.throttle_wait_s - since, "wait", rude=rude)
-        for times in (windows.calls, windows.batches):
-            while times and now - times[0] >= MINUTE_S:
-                times.popleft()
+        windows.forget(now)
         over = (
-            _recent(windows.calls, now, 1.0) >= options.per_second
-            or len(windows.calls) >= options.per_minute
+            len(windows.second) >= options.per_second
+            or len(windows.minute) >= options.per_minute
             or (batch and len(windows.batches) >= options.batches_per_minute)
         )
         if over:
             windows.refused_at = now
             raise Throttled(options, options.throttle_wait_s, "too many calls", rude=False)
-        windows.calls.append(now)
+        windows.second.append(now)
+        windows.minute.append(now)
         if batch:
             windows.batches.append(now)
 

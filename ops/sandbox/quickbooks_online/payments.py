@@ -123,8 +123,10 @@ def _unapplied(total: Decimal, amounts: dict[tuple[str, str], Decimal]) -> Decim
 def _deposit_account(books: Books, document: Document) -> Document:
     account = books.reference("Account", document.get("DepositToAccountRef"), "DepositToAccountRef")
     if account is None:
-        undeposited = [a for a in books.all("Account") if a["AccountSubType"] == "UndepositedFunds"]
-        return reference_to(undeposited[0])
+        for known in books.all("Account"):
+            if known.get("AccountSubType") == "UndepositedFunds" and known.get("Active"):
+                return reference_to(known)
+        raise Refusal(6000, "Business Validation Error: the company has no Undeposited Funds")
     if account.get("AccountType") not in _DEPOSIT_TYPES:
         raise Refusal(6430, "Invalid account type to deposit to", element="DepositToAccountRef")
     return reference_to(account)

@@ -74,24 +74,25 @@ def _uses_balance(query: Query) -> bool:
 
 
 def _candidates(books: Books, query: Query) -> list[Document]:
-    best: list[Document] | None = None
-    for condition in query.conditions:
-        if condition.operator not in ("=", "IN"):
-            continue
+    """The documents worth reading: those of the condition that the fewest meet."""
+    exact = [c for c in query.conditions if c.operator in ("=", "IN")]
+    for condition in exact:
         if condition.field == "Id":
-            got = [books.get(query.entity, value) for value in condition.values]
-            documents = [document for document in got if document is not None]
-        elif condition.field in INDEXED:
-            documents = [
-                document
-                for value in dict.fromkeys(fold(v) for v in condition.values)
-                for document in books.find(query.entity, condition.field, value)
-            ]
-        else:
-            continue
-        if best is None or len(documents) < len(best):
-            best = documents
-    return books.all(query.entity) if best is None else best
+            got = [books.get(query.entity, value) for value in dict.fromkeys(condition.values)]
+            return [document for document in got if document is not None]
+    indexed = [c for c in exact if c.field in INDEXED]
+    if not indexed:
+        return books.all(query.entity)
+
+    def size(condition: Condition) -> int:
+        return sum(books.count(query.entity, condition.field, v) for v in condition.values)
+
+    best = min(indexed, key=size)
+    return [
+        document
+        for value in dict.fromkeys(fold(v) for v in best.values)
+        for document in books.find(query.entity, best.field, value)
+    ]
 
 
 def _selected(query: Query, document: Document) -> Document:
