@@ -330,3 +330,25 @@ def test_money_stays_exact_over_many_small_payments():
         driver.made("Payment", paying(customer, "0.10", ("Invoice", invoice, "0.10")))
     answer = driver.call("GET", f"invoice/{invoice['Id']}")
     assert '"Balance":0.05' in answer.text
+
+
+class FullDisc(Store):
+    """A store whose disc is full when the request id is to be recorded."""
+
+    full = False
+
+    def put(self, kind, key, document):
+        if self.full and kind.endswith("/_request"):
+            raise OSError("no space left on device")
+        super().put(kind, key, document)
+
+
+def test_22_a_write_and_its_request_id_are_kept_together_or_not_at_all():
+    store = FullDisc()
+    driver = Driver(store=store)
+    store.full = True
+    with pytest.raises(OSError, match="no space"):
+        driver.write("Customer", {"DisplayName": "Anne"}, requestid="q-1")
+    store.full = False
+    assert driver.found("Customer", "select * from Customer") == []
+    assert driver.write("Customer", {"DisplayName": "Anne"}, requestid="q-1").status == 200
