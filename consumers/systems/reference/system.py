@@ -111,6 +111,11 @@ class ReferenceSystem:
         """How many armed faults have not hit yet."""
         return len(self._faults)
 
+    def disarm(self) -> None:
+        """Takes back every fault that has not hit."""
+        with self._lock:
+            self._faults.clear()
+
     def probe(self) -> Health:
         with self._call("probe", None):
             return Health(self.connection.company)
