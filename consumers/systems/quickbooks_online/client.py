@@ -123,7 +123,6 @@ class Client(QuickBooks):  # type: ignore[misc]  # its base has no types
         self.api_url_v3 = shared.connection.api_root
         self.session = requests.Session()
         self.session.auth = _no_netrc
-        self.session.verify = shared.connection.ca_bundle or True
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
@@ -268,6 +267,8 @@ class Client(QuickBooks):  # type: ignore[misc]  # its base has no types
                     "User-Agent": "membri-sync",
                 },
                 timeout=(min(CONNECT_S, timeout_s), timeout_s),
+                # Given here: REQUESTS_CA_BUNDLE of the environment would win over the session's.
+                verify=self._shared.connection.ca_bundle or None,
                 allow_redirects=False,
                 stream=True,
             ) as response:
