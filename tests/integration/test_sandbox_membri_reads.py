@@ -286,3 +286,30 @@ def test_fifty_thousand_pending_invoices_page_without_loss(membri: Membri) -> No
         pages += 1
     assert pages == 10
     assert found == [numbered(n) for n in range(50_000)]
+
+
+def test_payments_are_found_through_their_invoice(membri: Membri) -> None:
+    chapter, payment = str(uuid.uuid4()), str(uuid.uuid4())
+    membri.seed(membri_chapters=[{"membri_chapterid": chapter, "membri_name": "Québec"}])
+    invoice = membri.invoice(_membri_chapterid_value=chapter)
+    other = membri.invoice()
+    membri.seed(
+        membri_payments=[
+            {"membri_paymentid": payment, "_membri_invoiceid_value": invoice, "membri_amount": 10},
+            {"_membri_invoiceid_value": other, "membri_amount": 20},
+            {"membri_amount": 30},
+        ]
+    )
+    for path in (
+        f"membri_InvoiceId/_membri_chapterid_value eq {chapter}",
+        "membri_InvoiceId/membri_ChapterId/membri_name eq 'québec'",
+        "membri_InvoiceId/customerid_account/name ne null and membri_amount lt 20",
+    ):
+        answer = membri.get(
+            f"membri_payments?$select=membri_amount&$filter={path}"
+            "&$expand=membri_InvoiceId($select=invoicenumber;"
+            "$expand=invoice_details($filter=quantity gt 1))"
+        )
+        (row,) = answer.json()["value"]
+        assert (row["membri_paymentid"], row["membri_amount"]) == (payment, 10)
+        assert row["membri_InvoiceId"]["invoice_details"] == []
