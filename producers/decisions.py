@@ -37,16 +37,17 @@ class Success:
 
     def decide(self, now: Fetched) -> SyncChange | None:
         """What to write on the record as it is `now`; None when there is nothing to say."""
-        if now.status is Status.TO_TRANSFER:
-            return self._still_to_transfer(now)
+        if now.status in (Status.TO_TRANSFER, Status.TRANSFER_ERROR):
+            # An error was told by us, of an earlier try: the books hold this content now.
+            return self._of_content(now)
         if now.entity is Entity.ACCOUNT and now.status is None and not now.reference:
             # An account that came along with its invoice had no status to lose.
             return self.wanted()
         return self._reference_only(now)
 
-    def _still_to_transfer(self, now: Fetched) -> SyncChange | None:
+    def _of_content(self, now: Fetched) -> SyncChange | None:
         if self.again and now.modified > self.at:
-            return None
+            return self._reference_only(now) if now.status is Status.TRANSFER_ERROR else None
         other_reference = now.reference not in ("", self.outcome.reference)
         if not other_reference and _content(now) == self.outcome.fingerprint:
             return self.wanted()
