@@ -185,7 +185,7 @@ class QuickBooksBench:
 
     def close_until(self, date: dt.date | None) -> None:
         self.accountant(BookCloseDate=date.isoformat() if date else None)
-        self.restarted()  # a connector that runs learns it from QuickBooks' refusals, or the next day
+        self.restarted()  # one that runs learns it from a refusal, or the next day
 
     def spoil(self, damage: str, request: int) -> None:
         kind = {"lost_before": "drop_before", "lost_after": "drop_after"}.get(damage)

@@ -162,20 +162,34 @@ def override(invoice: Invoice, codes: Sequence[TaxCode]) -> Json:
 
     A live Canadian company kept such amounts (intuit/quickbooks-online-mcp-server, PR 107).
     """
-    nets: dict[str, Decimal] = {}
-    percentages: dict[str, Decimal] = {}
+    nets: dict[Decimal, dict[str, Decimal]] = {}
     for line, code in zip(invoice.lines, codes, strict=True):
         for rate_id, percentage in code.rates.items():
-            nets[rate_id] = nets.get(rate_id, ZERO) + line.amount
-            percentages[rate_id] = percentage
-    lines = []
-    for rate_id, net in nets.items():
-        amount = {GST: invoice.gst, QST: invoice.qst}.get(percentages[rate_id], ZERO)
-        detail = {
-            "TaxRateRef": {"value": rate_id},
-            "PercentBased": False,
-            "TaxPercent": percentages[rate_id],
-            "NetAmountTaxable": net,
-        }
-        lines.append({"Amount": amount, "DetailType": "TaxLineDetail", "TaxLineDetail": detail})
+            by_rate = nets.setdefault(percentage, {})
+            by_rate[rate_id] = by_rate.get(rate_id, ZERO) + line.amount
+    lines = [
+        _tax_line(rate_id, percentage, by_rate[rate_id], amount)
+        for percentage, by_rate in nets.items()
+        for rate_id, amount in _shares(invoice, percentage, by_rate).items()
+    ]
     return {"TotalTax": total([invoice.gst, invoice.qst]), "TaxLine": lines}
+
+
+def _shares(
+    invoice: Invoice, percentage: Decimal, nets: Mapping[str, Decimal]
+) -> dict[str, Decimal]:
+    """The tax of each rate of that percentage; when there are several the last takes the cents."""
+    whole = {GST: invoice.gst, QST: invoice.qst}.get(percentage, ZERO)
+    *first, last = nets
+    shares = {rate_id: cents(nets[rate_id] * percentage / _HUNDRED) for rate_id in first}
+    return {**shares, last: whole - total(shares.values())}
+
+
+def _tax_line(rate_id: str, percentage: Decimal, net: Decimal, amount: Decimal) -> Json:
+    detail = {
+        "TaxRateRef": {"value": rate_id},
+        "PercentBased": False,
+        "TaxPercent": percentage,
+        "NetAmountTaxable": net,
+    }
+    return {"Amount": amount, "DetailType": "TaxLineDetail", "TaxLineDetail": detail}
