@@ -71,7 +71,8 @@ Ending = Done | Failed | Again | Unknown | Closed | TakenBack
 class Work:
     """A record whose gate said go, with all that the attempt needs.
 
-    `prior`: what the ledger knew before this attempt. `generation`: see Entry.
+    `prior`: what the ledger knew before this attempt. `generation`: see Entry. `linked`: the
+    customer that the look found, whose update was still to come.
     """
 
     key: Key
@@ -83,6 +84,8 @@ class Work:
     prior: Entry | None
     steps: Steps
     generation: int = 0
+    and_update: bool = False
+    linked: RemoteRef | None = None
     customer: RemoteRef | None = None
     documents: Mapping[str, RemoteRef] = field(default_factory=dict)
 
@@ -152,7 +155,9 @@ class Attempt:
             self._may_call()
             found = self._system.find(lookup_of(work))
             if found is not None and self._is_it(work, found):
-                if not found.unfinished:
+                if work.and_update:
+                    work.linked, work.update = found.ref, found.ref.remote_id
+                elif not found.unfinished:
                     return _adopt(work, found)
                 remote_id = found.ref.remote_id
             else:

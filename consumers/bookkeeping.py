@@ -107,9 +107,22 @@ class Bookkeeper:
         if in_books and prior and reason is not Reason.REFERENCE_NOT_FOUND:
             # What stands in the books stands: its payments may still go.
             entry = replace(prior, attempts=prior.attempts + 1, changed_at=self._now())
+        elif work.linked is not None:
+            entry = self._linked(work, work.linked)
         self._left(subject.key)
         self.bury(subject, reason, field_name, detail, attempts=entry.attempts)
         return entry
+
+    def _linked(self, work: Work, ref: RemoteRef) -> Entry:
+        """The customer is there, only its update was refused: its documents may go."""
+        entry = self._entry(work, State.DONE)
+        return replace(
+            entry,
+            remote_id=ref.remote_id,
+            reference=ref.reference,
+            fingerprint="",
+            attempts=entry.attempts + 1,
+        )
 
     def _again(
         self, subject: Subject, work: Work, detail: str, retry_after_s: float | None
@@ -132,8 +145,8 @@ class Bookkeeper:
         self._wait(
             subject, WaitReason.OUTCOME_UNKNOWN, due_in_s=delay, detail=detail, attempts=tries
         )
-        if work.update and work.prior:
-            return work.prior  # an update may be repeated: the customer is there whatever happened
+        if work.update:  # may be repeated: the customer is there whatever happened
+            return self._unsent(work, attempts=0)
         if not_before_s is not None and work.prior:
             return replace(work.prior, state=State.UNKNOWN)  # nothing new was sent
         entry = self._entry(work, State.UNKNOWN)

@@ -346,6 +346,7 @@ class Engine:
             dataversion=subject.dataversion,
             look=send.look,
             update=send.update,
+            and_update=send.and_update,
             prior=prior,
             steps=LedgerSteps(self._ledger, subject.key, generation, self._lease, self._now),
             generation=generation,

@@ -28,10 +28,12 @@ class Look(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Go: look as told, then create or update. `update` non-empty is the remote id to update."""
+    """Go: look as told, then create or update. `update` non-empty is the remote id to update;
+    `and_update`: what the look finds is to be updated too."""
 
     look: Look | None
     update: str = ""
+    and_update: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,9 @@ def gate_account(
     if entry and entry.state is State.DONE:
         return _known_account(account, entry, asked, fingerprint)
     if account.reference:
-        return Send(Look.LINK)  # rule 3; also for a held account: linking writes nothing
+        # Rule 3, and rule 5 when it is À transférer itself. Linking alone writes nothing, so a
+        # held account may be linked.
+        return Send(Look.LINK, and_update=asked)
     if account.status in HELD and not asked:
         return Hold(
             WaitReason.WAITS_FOR_ACCOUNT, account_key(account), detail=f"status={account.status}"
@@ -105,7 +109,7 @@ def _known_account(account: Account, entry: Entry, asked: bool, fingerprint: str
     if not asked:
         return Drop("customer known")
     if account.reference and account.reference != entry.reference:
-        return Send(Look.LINK, update=entry.remote_id)
+        return Send(Look.LINK, update=entry.remote_id, and_update=True)
     if entry.fingerprint == fingerprint:
         return Confirm(entry)
     return Send(None, update=entry.remote_id)  # rule 5

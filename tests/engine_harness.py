@@ -35,7 +35,7 @@ class Books:
 
     replays: bool = True
     rows: list[tuple[Key, Record, str]] = field(default_factory=list)
-    by_key: dict[str, RemoteRef] = field(default_factory=dict)
+    by_key: dict[str, Receipt] = field(default_factory=dict)
     before: list[Exception | None] = field(default_factory=list)
     after: list[Exception | None] = field(default_factory=list)
     on_find: list[Exception | None] = field(default_factory=list)
@@ -87,10 +87,10 @@ class Books:
         self.tasks.append(task)
         _raise_next(self.before)
         if self.replays and task.key in self.by_key:
-            receipt = Receipt(self.by_key[task.key], Action.CREATED)
+            receipt = self.by_key[task.key]
         else:
             receipt = self._write(task)
-            self.by_key[task.key] = receipt.ref
+            self.by_key[task.key] = receipt
         _raise_next(self.after)
         return receipt
 

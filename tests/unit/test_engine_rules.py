@@ -90,6 +90,44 @@ def test_rule_05_a_changed_account_is_updated() -> None:
     assert bench.transferred()[-1] == ("a1", "updated", "Association a1")
 
 
+def test_rule_05_an_account_linked_elsewhere_before_is_updated_when_it_is_to_transfer() -> None:
+    """The desktop tool linked it; our ledger has never seen it."""
+    books = Books(known={"Les Amis": RemoteRef("77", "Les Amis")})
+    bench = Bench(books)
+    bench.run(sent(account(reference="Les Amis", name="Les Amis réunis"), "a1-v1"))
+    assert [(task.record.id, task.remote_id) for task in books.tasks] == [("a1", "77")]
+    assert bench.transferred() == [("a1", "updated", "Les Amis réunis")]
+
+
+def test_rule_05_documents_of_a_linked_account_go_though_its_update_was_refused() -> None:
+    from consumers.errors import Rejected
+    from schemas.reasons import Reason
+
+    books = Books(
+        known={"Les Amis": RemoteRef("77", "Les Amis")},
+        before=[Rejected(Reason.INVALID_FIELD, field="email")],
+    )
+    bench = Bench(books)
+    linked = account(reference="Les Amis")
+    bench.run(sent(linked, "a1-v1"), sent(invoice(of=linked)))
+    assert bench.buried() == [("account.reference.montreal", "invalid_field")]
+    assert books.count(Entity.INVOICE, "i1") == 1
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_rule_05_an_update_without_answer_is_repeated_and_creates_nothing(lost: str) -> None:
+    from tests.engine_harness import LOST_REPLY
+
+    books = Books(known={"Les Amis": RemoteRef("77", "Les Amis")})
+    getattr(books, lost).append(LOST_REPLY)
+    bench = Bench(books)
+    bench.run(sent(account(reference="Les Amis"), "a1-v1"))
+    bench.later(1000.0)
+    assert books.rows == []
+    assert [task.remote_id for task in books.tasks] == ["77", "77"]
+    assert bench.transferred()[-1][:2] == ("a1", "updated")
+
+
 def test_rule_05_an_account_with_the_same_content_is_confirmed_not_written() -> None:
     bench = Bench()
     bench.run(sent(invoice()))
