@@ -104,7 +104,7 @@ class Members(threading.Thread):
                 return
             try:
                 late = self._step(number, one, late)
-            except (OSError, http.client.HTTPException, ValueError) as error:
+            except (OSError, ValueError) as error:
                 LOG.warning("the live world skips a step: %s", error)
         if late and not self.stop.wait(self._interval_s):
             self._admin.send("/seed", {"membri_payments": late})
@@ -128,7 +128,7 @@ class Members(threading.Thread):
 
 
 class Admin:
-    """Membri's admin port, on loopback. Raises OSError, HTTPException, ValueError (refused)."""
+    """An admin port on loopback. Raises OSError (no whole answer), ValueError (refused)."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -155,6 +155,8 @@ class Admin:
             if answer.status != 200:
                 raise ValueError(f"{path}: {answer.status} {text[:200].decode(errors='replace')}")
             return json.loads(text)
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"{path}: {type(error).__name__}") from error
         finally:
             connection.close()
 
