@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 
-from consumers.ledger import database
-from consumers.ledger.port import Changes, Key, Ledger, LedgerUnavailable
+from consumers.ledger.port import Changes
 from consumers.ledger.sql import SqlLedger, open_engine, open_ledger
 from schemas.statuses import Entity
 from tests.ledger_builders import NOW, done, invoice, message, note, put
-from tests.postgres_server import PASSWORD, PrivatePostgres, private_postgres
+from tests.postgres_server import PrivatePostgres
 
 pytest_plugins = ["tests.fixtures_postgres"]
 
@@ -231,144 +230,3 @@ def test_one_lease_for_many_that_ask_at_once(url: str, ledger: SqlLedger) -> Non
     for engine in engines:
         engine.dispose()
     assert taken == [ledger.lease_holder()]
-
-
-@pytest.fixture
-def own_server() -> Iterator[PrivatePostgres]:
-    """A server that this test alone stops and starts."""
-    with private_postgres() as server:
-        yield server
-
-
-def all_reads(ledger: Ledger) -> list[Callable[[], object]]:
-    key = Key(Entity.INVOICE, "i1")
-    return [
-        lambda: ledger.entries([key]),
-        lambda: ledger.waits([key]),
-        lambda: ledger.waiters([key]),
-        lambda: ledger.due(NOW, 1),
-        ledger.next_due,
-        ledger.waiting,
-        ledger.waiting_counts,
-        ledger.state_counts,
-        lambda: ledger.outbox(1),
-        ledger.outbox_count,
-        lambda: ledger.steps(key, 0),
-        lambda: ledger.timeline("i1"),
-        ledger.lease_holder,
-        ledger.paused,
-    ]
-
-
-def all_writes(ledger: Ledger) -> list[Callable[[], object]]:
-    lease = ledger.take_lease("first", NOW, 1e9, 5)
-    assert lease is not None
-    return [
-        lambda: ledger.commit(Changes(entries=[done(invoice("i2"))]), lease, NOW),
-        lambda: ledger.remember_step(invoice(), 0, "draft", "1", lease, NOW),
-        lambda: ledger.published([1]),
-        lambda: ledger.renew_lease(lease, NOW, 1),
-        lambda: ledger.pause(None),
-        lambda: ledger.take_lease("first", NOW, 1e9, 5),
-        lambda: ledger.release_lease(lease),
-    ]
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
-def test_a_server_that_goes_away_is_unavailable_and_the_same_object_recovers(
-    own_server: PrivatePostgres, how: signal.Signals
-) -> None:
-    ledger = open_ledger(own_server.new_database(), "montreal")
-    put(ledger, entries=[done(invoice())])
-    calls = [*all_writes(ledger), *all_reads(ledger)]
-    own_server.stop(how)
-    for call in calls:
-        with pytest.raises(LedgerUnavailable) as failure:
-            call()
-        assert PASSWORD not in str(failure.value)
-    own_server.start()
-    for call in calls:
-        call()
-    assert set(ledger.entries([invoice(), invoice("i2")])) == {invoice(), invoice("i2")}
-    ledger.close()
-
-
-def test_a_server_restarted_while_nobody_looked_costs_no_error(
-    own_server: PrivatePostgres,
-) -> None:
-    ledger = open_ledger(own_server.new_database(), "montreal")
-    put(ledger, entries=[done(invoice())])
-    own_server.stop()
-    own_server.start()
-    put(ledger, entries=[done(invoice("i2"))])
-    assert set(ledger.entries([invoice(), invoice("i2")])) == {invoice(), invoice("i2")}
-    ledger.close()
-
-
-def test_a_server_lost_in_the_middle_of_a_commit_commits_nothing(
-    own_server: PrivatePostgres,
-) -> None:
-    ledger = open_ledger(own_server.new_database(), "montreal")
-    put(ledger, entries=[done(invoice())])
-
-    class StopsTheServer(list[object]):
-        """The last part of a commit that is asked for."""
-
-        def __iter__(self) -> Iterator[Any]:
-            own_server.stop(signal.SIGQUIT)
-            return iter([note(invoice("half"))])
-
-    half = Changes(
-        entries=[done(invoice("half"))],
-        outbox=[message("half")],
-        notes=StopsTheServer(),  # type: ignore[arg-type] # a list that acts when it is read
-    )
-    with pytest.raises(LedgerUnavailable):
-        ledger.commit(half, None, NOW)
-    own_server.start()
-    assert set(ledger.entries([invoice(), invoice("half")])) == {invoice()}
-    assert ledger.outbox_count() == 0
-    ledger.close()
-
-
-def test_every_postgresql_session_is_durable_and_cannot_block_others_for_ever(
-    own_server: PrivatePostgres,
-) -> None:
-    # The server's own default here is the opposite: synchronous_commit = off.
-    engine = open_engine(own_server.new_database())
-    with engine.connect() as connection:
-        shown = {
-            name: connection.exec_driver_sql(f"SHOW {name}").scalar_one()
-            for name in (
-                "synchronous_commit",
-                "idle_in_transaction_session_timeout",
-                "lock_timeout",
-                "statement_timeout",
-                "transaction_isolation",
-            )
-        }
-    engine.dispose()
-    assert shown == {
-        "synchronous_commit": "on",
-        "idle_in_transaction_session_timeout": "30s",
-        "lock_timeout": "15s",
-        "statement_timeout": "30s",
-        "transaction_isolation": "read committed",
-    }
-
-
-def test_a_process_frozen_inside_a_commit_frees_the_chapter_on_postgresql(
-    own_server: PrivatePostgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = own_server.new_database()
-    limits = {**database.SESSION_LIMITS_MS, "idle_in_transaction_session_timeout": 200}
-    monkeypatch.setattr(database, "SESSION_LIMITS_MS", limits)
-    frozen, successor = open_ledger(url, "montreal"), open_ledger(url, "montreal")
-    with pytest.raises(LedgerUnavailable), frozen._transaction() as connection:
-        frozen._lock_chapter(connection)
-        put(successor, entries=[done(invoice())])  # waits until the server ends the other session
-        frozen._set_lease(connection, None, 7)
-    assert successor.entries([invoice()]) == {invoice(): done(invoice())}
-    put(frozen, entries=[done(invoice("i2"))])
-    frozen.close()
-    successor.close()

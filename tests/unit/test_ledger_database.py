@@ -6,10 +6,12 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from consumers.ledger import database
 from consumers.ledger.migrating import revision_of
@@ -163,3 +165,58 @@ def test_a_database_without_a_ledger_has_no_revision(path: Path) -> None:
         assert revision_of(connection) == "0001"
         connection.execute(text("DROP TABLE ledger_version"))
         assert revision_of(connection) is None
+
+
+def test_a_password_in_the_words_of_a_driver_is_hidden() -> None:
+    engine = create_engine("postgresql+psycopg://membri:a-secret@host/ledger")
+    error = OperationalError("SELECT", {}, Exception("no entry for\n membri:a-secret"))
+
+    def fail() -> None:
+        with database.available(engine):
+            raise error
+
+    with pytest.raises(LedgerUnavailable, match="membri:") as failure:
+        fail()
+    assert "a-secret" not in str(failure.value)
+
+
+def test_our_own_mistakes_are_not_called_unavailable(path: Path) -> None:
+    broken = replace(done(invoice()), account_id=None)  # type: ignore[arg-type] # the mistake
+    with opened(f"sqlite:///{path}") as ledger, pytest.raises(IntegrityError) as failure:
+        put(ledger, entries=[broken])
+    assert "R1" not in str(failure.value)  # parameters are people's data
+
+
+def test_more_threads_than_connections_is_unavailable_after_a_while(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.01}
+    monkeypatch.setattr(database, "POOL", few)
+    with opened(f"sqlite:///{path}") as ledger:
+        with ledger._engine.connect(), pytest.raises(LedgerUnavailable, match="connection"):
+            ledger.paused()
+        assert ledger.paused() is None
+
+
+class _Cursor:
+    """Refuses the change to the write-ahead log a few times, as another process's start does."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals = refusals
+
+    def execute(self, _statement: str) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise sqlite3.OperationalError("database is locked")
+
+
+def test_the_change_to_the_write_ahead_log_is_tried_again_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(database.time, "sleep", pauses.append)
+    database._write_ahead(_Cursor(3))  # type: ignore[arg-type] # the one method that is used
+    assert len(pauses) == 3
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0)
+    with pytest.raises(sqlite3.OperationalError):
+        database._write_ahead(_Cursor(1))  # type: ignore[arg-type] # the one method that is used
