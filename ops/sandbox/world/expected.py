@@ -12,7 +12,8 @@ from decimal import Decimal
 class RecordOutcome:
     """The end of one record. `status`: code name, empty when Membri's column stays empty.
 
-    `reason`: why it is in error, when we put it there; `waiting`: why it is still to transfer.
+    `reason`: why it is in error, when we put it there; `waiting`: why it is still to transfer
+    (`dues_unpaid` and accounts without a status are never published: only Membri shows them).
     `moved`: our work made it `transferred`. `reference`: the exact sync reference, None when any
     that names the document in the books will do.
     """
