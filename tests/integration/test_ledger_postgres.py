@@ -9,8 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 
 from consumers.ledger import database
+from consumers.ledger.migrating import _LOCK
 from consumers.ledger.port import Changes, Key, Ledger, LedgerUnavailable
 from consumers.ledger.sql import open_engine, open_ledger
 from schemas.statuses import Entity
@@ -187,6 +189,23 @@ def test_a_lease_cannot_change_hands_between_its_check_and_the_commit(
     assert taken == [holder.lease_holder()]
     holder.close()
     successor.close()
+
+
+def test_a_process_that_starts_waits_for_the_one_that_migrates(
+    own_server: PrivatePostgres,
+) -> None:
+    url = own_server.new_database()
+    opened: list[Engine] = []
+    opening = threading.Thread(target=lambda: opened.append(open_engine(url)))
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as migrating:
+        migrating.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        opening.start()
+        while not opened and not _somebody_waits_for_a_lock(url):
+            opening.join(0.02)
+        assert opened == []
+    opening.join()
+    [engine] = opened
+    engine.dispose()
 
 
 def _somebody_waits_for_a_lock(url: str) -> bool:
