@@ -79,25 +79,31 @@ def discover(dataverse: Dataverse, mapping: Mapping, chapter_names: Sequence[str
     """Looks at everything once. Raises AuthFault and MembriUnavailable: nothing is known then."""
     findings: list[Finding] = [_who_am_i(dataverse)]
     definitions: dict[str, _Definition] = {}
+    sound: set[str] = set()
     for table in _tables(mapping):
         try:
-            definitions[table.table] = _definition(dataverse, table)
+            definition = _definition(dataverse, table)
         except (AuthFault, MembriUnavailable):
             raise
         except MembriError as error:
             findings.append(_bad(f"table {table.table}", str(error), _REMEDY))
             continue
-        findings += _check_table(table, mapping, definitions[table.table])
-        findings.append(_readable(dataverse, table))
-    chapter_ids, chapter_findings = _chapters(dataverse, mapping, chapter_names)
+        definitions[table.table] = definition
+        of_table = list(_check_table(table, mapping, definition))
+        if all(finding.ok for finding in of_table):
+            sound.add(table.table)
+            of_table.append(_readable(dataverse, table))
+        findings += of_table
+    chapter_ids: dict[str, str] = {}
+    if mapping.chapter.table in sound:
+        chapter_ids, of_chapters = _chapters(dataverse, mapping, chapter_names)
+        findings += of_chapters
     lengths = (
         definitions[table.table].lengths.get(table.error, ERROR_LENGTH)
         for table in _sync_tables(mapping)
         if table.table in definitions
     )
-    return Discovery(
-        (*findings, *chapter_findings), min(lengths, default=ERROR_LENGTH), chapter_ids
-    )
+    return Discovery(tuple(findings), min(lengths, default=ERROR_LENGTH), chapter_ids)
 
 
 def _who_am_i(dataverse: Dataverse) -> Finding:

@@ -149,17 +149,14 @@ class Poller:
         """Publishes what is new of these rows; returns the time of the first that was left."""
         known = self._look_back(entity, rows)
         self._state.met(entity, list(known), self._publication.sweep)
+        new = [row for row in rows if self._is_new(row, known.get(row.id))]
         left: list[dt.datetime] = []
-        wanted: list[str] = []
-        for row in rows:
-            if not self._is_new(row, known.get(row.id)):
-                continue
-            if self._must_wait(row):
-                self._publication.tally.blocked += 1
-                left.append(row.modified)
-            else:
-                wanted.append(row.id)
-        left += self._publish(entity, wanted)
+        for chunk in _chunks(new, FETCH_CHUNK):
+            # Asked again for each chunk: nothing is fetched that a full queue would not take.
+            ready = [row for row in chunk if not self._must_wait(row)]
+            self._publication.tally.blocked += len(chunk) - len(ready)
+            left += [row.modified for row in chunk if row not in ready]
+            left += self._publish(entity, [row.id for row in ready])
         return min(left, default=None)
 
     def _look_back(self, entity: Entity, rows: Sequence[Pending]) -> dict[str, Seen]:
