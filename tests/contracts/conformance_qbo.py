@@ -114,6 +114,7 @@ class QuickBooksBench:
         return Connection.model_validate({**given, **values})
 
     def connector(self, settings: ChapterSettings | None = None, **values: Any) -> QuickBooksOnline:
+        self.time.sleep(60)  # a new connector knows nothing of the requests of the former one
         connection = self.connection(**values)
         setup = Setup(
             "montreal",
@@ -129,7 +130,6 @@ class QuickBooksBench:
         return made
 
     def restarted(self) -> QuickBooksOnline:
-        self.time.sleep(60)  # a new process knows nothing of the requests of the former one
         self._connector = self.connector()
         return self._connector
 
@@ -180,7 +180,6 @@ class QuickBooksBench:
         return RemoteRef(row["Id"], name)
 
     def append_numbers(self) -> QuickBooksOnline:
-        self.time.sleep(60)
         return self.connector(ChapterSettings(duplicate_names="append_number"))
 
     def close_until(self, date: dt.date | None) -> None:
