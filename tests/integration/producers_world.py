@@ -279,3 +279,19 @@ def open_world(
             world = World(sandbox, dataverse, membri, broker, state, clock)
             yield world
             assert sandbox.offences() == []
+
+
+def published(world: World, **values: Any) -> Any:
+    """An invoice that was published: its event."""
+    world.invoice(world.account(), **values)
+    world.poller().run_pass()
+    return world.records()[-1]
+
+
+def sync(world: World, event: Any, table: str = "invoice") -> tuple[Any, Any, Any]:
+    row = world.row(table, event.subject)
+    return row["membri_syncstatus"], row["membri_syncreference"], row["membri_syncerror"]
+
+
+def writes(world: World, skip: int = 0) -> list[dict[str, Any]]:
+    return world.requests("PATCH")[skip:]

@@ -1,37 +1,29 @@
-"""The settler against a simulated Membri: what is written, and what a person's change prevents."""
+"""The settler against a simulated Membri: what is written, and what is let go."""
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from producers.dataverse import MembriUnavailable
-from schemas.events import ReceivedEvent
 from schemas.facts import Settled, SystemState
-from schemas.outcomes import Received
 from schemas.reasons import Reason, SystemReason
 from schemas.statuses import Entity
-from schemas.wire.channel import BrokerUnavailable, Outgoing, PublishOutcome
-from schemas.wire.codec import outcome_message
-from schemas.wire.dead_letters import dead_letter
-from schemas.wire.topology import DEAD, OUTCOMES, SETTLE
+from schemas.wire.channel import BrokerUnavailable
 from tests.integration.producers_world import (
-    DO_NOT_SYNC,
     IN_ERROR,
     MONTREAL,
-    ON_HOLD,
     SYSTEM,
     TO_TRANSFER,
     TRANSFERRED,
     World,
     open_world,
-    success_of,
+    published,
+    sync,
+    writes,
 )
 
 
@@ -45,22 +37,6 @@ def world(tmp_path: Path) -> Iterator[World]:
 def quick_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker in memory has everything at once: nothing to wait for when a queue is empty."""
     monkeypatch.setattr("producers.settler.TAKE_S", 0.01)
-
-
-def published(world: World, **values: Any) -> Any:
-    """An invoice that was published: its event."""
-    world.invoice(world.account(), **values)
-    world.poller().run_pass()
-    return world.records()[-1]
-
-
-def sync(world: World, event: Any, table: str = "invoice") -> tuple[Any, Any, Any]:
-    row = world.row(table, event.subject)
-    return row["membri_syncstatus"], row["membri_syncreference"], row["membri_syncerror"]
-
-
-def writes(world: World, skip: int = 0) -> list[dict[str, Any]]:
-    return world.requests("PATCH")[skip:]
 
 
 def test_a_transfer_is_told_in_one_write_of_status_reference_and_error(world: World) -> None:
@@ -129,240 +105,6 @@ def test_an_account_that_came_with_its_invoice_is_settled_by_its_own_version(wor
     assert len(writes(world)) == 1
 
 
-@pytest.mark.parametrize("status", [ON_HOLD, DO_NOT_SYNC])
-def test_a_persons_status_is_kept_but_the_link_is_not_lost(world: World, status: int) -> None:
-    event = published(world)
-    world.person("invoice", event.subject, membri_syncstatus=status)
-    world.succeed(event, "F-1")
-    world.settler().drain()
-    assert sync(world, event)[:2] == (status, "F-1")
-
-
-def test_a_reference_that_a_person_typed_is_kept(world: World) -> None:
-    event = published(world)
-    world.person(
-        "invoice", event.subject, membri_syncstatus=ON_HOLD, membri_syncreference="À la main"
-    )
-    world.succeed(event, "F-1")
-    world.settler().drain()
-    assert sync(world, event)[:2] == (ON_HOLD, "À la main")
-    assert [w["status"] for w in writes(world)] == [412]
-
-
-def test_noise_does_not_prevent_a_transfer_from_being_told(world: World) -> None:
-    event = published(world)
-    world.person("invoice", event.subject, name="Un autre titre")
-    world.succeed(event)
-    world.settler().drain()
-    assert sync(world, event)[:2] == (TRANSFERRED, "F-1")
-
-
-def test_noise_does_not_prevent_a_failure_from_being_told(world: World) -> None:
-    event = published(world)
-    world.person("invoice", event.subject, name="Un autre titre")
-    world.fail(event)
-    world.settler().drain()
-    assert sync(world, event)[0] == IN_ERROR
-
-
-def test_a_newer_version_stays_to_transfer_with_the_link_written(world: World) -> None:
-    event = published(world)
-    world.person("invoice", event.subject, description="Changée depuis")
-    world.succeed(event)
-    world.settler().drain()
-    assert sync(world, event)[:2] == (TO_TRANSFER, "F-1")
-
-
-def test_a_newer_version_is_not_failed_for_what_the_older_one_was(world: World) -> None:
-    event = published(world)
-    world.person("invoice", event.subject, membri_invoicedate="2026-03-05")
-    world.fail(event)
-    world.settler().drain()
-    assert sync(world, event) == (TO_TRANSFER, None, None)
-
-
-def test_a_failure_does_not_undo_what_a_person_decided(world: World) -> None:
-    event = published(world)
-    world.person("invoice", event.subject, membri_syncstatus=ON_HOLD)
-    world.fail(event)
-    world.settler().drain()
-    assert sync(world, event) == (ON_HOLD, None, None)
-
-
-def test_an_older_outcome_does_not_overwrite_a_newer_one(world: World) -> None:
-    event = published(world)
-    world.succeed(event, "F-2")
-    world.fail(event)
-    world.settler().drain()
-    assert sync(world, event) == (TRANSFERRED, "F-2", None)
-
-
-def test_a_dead_letter_sent_again_as_it_was_ends_as_transferred(world: World) -> None:
-    event = published(world)
-    world.fail(event)
-    world.settler().drain()
-    world.succeed(event, "F-4")
-    world.settler().drain()
-    assert sync(world, event) == (TRANSFERRED, "F-4", None)
-
-
-def test_an_old_success_delivered_again_does_not_hide_a_newer_failure(world: World) -> None:
-    event = published(world)
-    world.succeed(event, "F-4")
-    subscription = world.broker.subscribe(SETTLE, prefetch=5)
-    assert subscription.take(5, 0)
-    subscription.close()
-    world.advance(60)
-    world.person("invoice", event.subject, membri_syncstatus=IN_ERROR)
-    world.settler().drain()
-    assert sync(world, event)[:2] == (IN_ERROR, "F-4")
-
-
-def test_an_outcome_told_twice_is_written_once(world: World) -> None:
-    event = published(world)
-    world.succeed(event)
-    world.settler().drain()
-    etag = world.row("invoice", event.subject)["@odata.etag"]
-    world.succeed(event)
-    world.settler().drain()
-    assert world.row("invoice", event.subject)["@odata.etag"] == etag
-    assert sync(world, event)[:2] == (TRANSFERRED, "F-1")
-
-
-@pytest.mark.parametrize("kind", ["success", "failure"])
-def test_an_outcome_delivered_again_does_not_undo_a_persons_reset(world: World, kind: str) -> None:
-    event = published(world)
-    if kind == "success":
-        world.succeed(event)
-    else:
-        world.fail(event, first_failed_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
-    subscription = world.broker.subscribe(SETTLE, prefetch=5)
-    assert subscription.take(5, 0)
-    subscription.close()  # it died after its write, before its acknowledgement
-    world.advance(60)
-    world.person("invoice", event.subject, membri_syncstatus=TO_TRANSFER)
-    world.settler().drain()
-    assert sync(world, event) == (TO_TRANSFER, None, None)
-
-
-def test_rule_12_a_linked_account_keeps_the_reference_that_a_person_typed(world: World) -> None:
-    account = world.account(membri_syncstatus=TO_TRANSFER, membri_syncreference="C-100")
-    world.poller().run_pass()
-    [event] = world.records()
-    assert event.data.reference == "C-100"
-    world.succeed(event, "C-100")
-    world.settler().drain()
-    assert sync(world, event, "account")[:2] == (TRANSFERRED, "C-100")
-    assert account == event.subject
-
-
-def test_rule_12_a_reference_typed_while_the_transfer_ran_wins(world: World) -> None:
-    event = published(world)
-    world.person("invoice", event.subject, membri_syncreference="Saisie à la main")
-    world.succeed(event, "F-1")
-    world.settler().drain()
-    assert sync(world, event)[:2] == (TO_TRANSFER, "Saisie à la main")
-
-
-def test_rule_13_the_error_is_cleared_when_the_next_try_goes_well(world: World) -> None:
-    event = published(world)
-    world.fail(event)
-    world.settler().drain()
-    world.person("invoice", event.subject, membri_syncstatus=TO_TRANSFER, duedate="2026-04-01")
-    world.poller().run_pass()
-    world.succeed(world.records()[-1], "F-3")
-    world.settler().drain()
-    assert sync(world, event) == (TRANSFERRED, "F-3", None)
-
-
-def test_an_unmappable_row_shows_as_an_error(world: World) -> None:
-    world.invoice(world.account(), membri_invoicedate=None)
-    world.poller().run_pass()
-    world.settler().drain()
-    [row] = world.sandbox.admin.get("/rows/invoice").json()
-    assert row["membri_syncstatus"] == IN_ERROR
-    assert row["membri_syncerror"] == "fr|missing_field|date|"
-
-
-def test_an_unmappable_row_touched_meanwhile_still_shows_as_an_error(world: World) -> None:
-    invoice = world.invoice(world.account(), membri_invoicedate=None)
-    world.poller().run_pass()
-    world.person("invoice", invoice, name="Un autre titre")
-    world.settler().drain()
-    assert world.row("invoice", invoice)["membri_syncstatus"] == IN_ERROR
-
-
-def test_an_unmappable_row_corrected_meanwhile_is_not_failed(world: World) -> None:
-    invoice = world.invoice(world.account(), membri_invoicedate=None)
-    world.poller().run_pass()
-    world.person("invoice", invoice, membri_invoicedate="2026-01-01")
-    world.settler().drain()
-    assert world.row("invoice", invoice)["membri_syncstatus"] == TO_TRANSFER
-
-
-def test_a_row_without_chapter_is_told_so(world: World) -> None:
-    invoice = world.invoice(
-        world.account(_membri_mainchapterid_value=None), _membri_chapterid_value=None
-    )
-    world.poller().run_pass()
-    world.settler().drain()
-    assert world.row("invoice", invoice)["membri_syncerror"].startswith("fr|unknown_chapter")
-
-
-def test_an_unreadable_message_of_a_record_is_told_on_it_after_a_look(world: World) -> None:
-    invoice = world.invoice(world.account())
-    body = b'{"subject": "%s", "data": 12}' % invoice.encode()
-    world.publish(bury(body, Reason.UNREADABLE, f"invoice.{SYSTEM}.montreal"))
-    world.settler().drain()
-    assert world.row("invoice", invoice)["membri_syncstatus"] == IN_ERROR
-
-
-def bury(body: bytes, reason: Reason, key: str) -> Outgoing:
-    now = dt.datetime.now(dt.UTC)
-    return dead_letter(body, reason=reason, first_failed_at=now, failed_by="test", routing_key=key)
-
-
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        (b"\xff\xfe garbage", "names no record"),
-        (b"[1, 2]", "names no record"),
-        (b'{"subject": "../accounts(1)", "type": "membri.invoice.to_transfer"}', "is no id"),
-        (b'{"subject": "x", "type": "membri.invoice.withdrawn"}', "membri.invoice.withdrawn"),
-        (b'{"subject": "x", "type": "membri.donor.to_transfer"}', "names no record"),
-    ],
-)
-def test_a_dead_letter_that_names_no_record_is_logged_and_let_go(
-    world: World, body: bytes, told: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    world.publish(bury(body, Reason.UNREADABLE, f"invoice.{SYSTEM}.montreal"))
-    assert world.settler().drain() == 1
-    assert told in caplog.text
-    assert writes(world) == []
-    assert world.waiting() == 0
-
-
-def test_an_unreadable_outcome_is_logged_and_let_go(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    key = f"invoice.{SYSTEM}.montreal.transferred"
-    world.publish(Outgoing(OUTCOMES, key, "m-1", b"{}"))
-    assert world.settler().drain() == 1
-    assert "unreadable outcome" in caplog.text
-
-
-def test_something_else_among_the_outcomes_is_let_go(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    event = published(world)
-    body = next(m.body for m in world.broker.published)
-    key = f"invoice.{SYSTEM}.montreal.transferred"
-    world.publish(Outgoing(OUTCOMES, key, "m-1", body))
-    world.settler().drain()
-    assert "is no outcome" in caplog.text
-    assert sync(world, event)[0] == TO_TRANSFER
-
-
 def test_an_empty_reference_is_never_written(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -371,27 +113,6 @@ def test_an_empty_reference_is_never_written(
     world.settler().drain()
     assert sync(world, event) == (TO_TRANSFER, None, None)
     assert "no reference" in caplog.text
-
-
-def test_a_message_that_no_queue_takes_shows_as_an_error(world: World) -> None:
-    event = published(world)
-    body = world.broker.published[0].body
-    world.publish(Outgoing("membri.records", f"invoice.{SYSTEM}.ailleurs", "m-2", body))
-    world.settler().drain()
-    assert sync(world, event)[2].startswith("fr|unknown_chapter")
-
-
-def test_outcomes_of_journal_entries_change_nothing_in_membri(world: World) -> None:
-    event = published(world)
-    success = success_of(event)
-    body = outcome_message(success).body.replace(
-        b"membri.invoice.transferred", b"membri.journal_entry.transferred"
-    )
-    key = f"journal_entry.{SYSTEM}.montreal.transferred"
-    world.publish(Outgoing(OUTCOMES, key, "m-3", body))
-    world.settler().drain()
-    assert writes(world) == []
-    assert world.waiting() == 0
 
 
 def test_a_record_that_is_gone_is_logged_and_let_go(
@@ -487,74 +208,6 @@ def test_the_critical_time_runs_from_the_change_to_the_final_status(world: World
     assert (fact.entity, fact.outcome) == (Entity.INVOICE, "transferred")
     assert fact.critical_time_s is not None
     assert 42 <= fact.critical_time_s < 3600
-
-
-def receipt_event(world: World) -> ReceivedEvent:
-    data = Received(
-        id=str(uuid.uuid4()),
-        invoice_id=str(uuid.uuid4()),
-        date=dt.date(2026, 1, 5),
-        amount="10.00",
-    )
-    return ReceivedEvent(
-        id="r-1",
-        source=f"{world.sandbox.url}/chapters/montreal",
-        subject=data.id,
-        time=dt.datetime.now(dt.UTC),
-        chapter="montreal",
-        system="sage_50",
-        partitionkey="a",
-        data=data,
-    )
-
-
-def test_a_receipt_is_kept_in_the_dead_letters_and_changes_nothing(world: World) -> None:
-    world.publish(outcome_message(receipt_event(world)))
-    world.settler().drain()
-    [letter] = [m for m in world.broker.published if m.exchange == DEAD]
-    assert letter.headers["x-reason"] == Reason.NOT_SUPPORTED
-    assert letter.routing_key == "payment.sage_50.montreal"
-    assert writes(world) == []
-    assert world.waiting() == 0
-
-
-def test_a_receipt_that_could_not_be_kept_stays_in_the_queue(world: World) -> None:
-    world.publish(outcome_message(receipt_event(world)))
-    world.broker.next_publish(PublishOutcome.REFUSED)
-    with pytest.raises(MembriUnavailable):
-        world.settler().drain()
-    assert world.waiting() == 1
-
-
-def test_a_bug_of_ours_lets_one_outcome_go_and_stops_after_many(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    account = world.account()
-    for _ in range(25):
-        world.invoice(account)
-    world.poller().run_pass()
-    settler = world.settler(writers=1)
-    broken = {world.records()[0].subject}
-    write = settler._written
-
-    def sometimes_broken(outcome: Any) -> str:
-        if outcome.id in broken:
-            raise ZeroDivisionError
-        return write(outcome)
-
-    monkeypatch.setattr(settler, "_written", sometimes_broken)
-    world.succeed(world.records()[0])
-    world.succeed(world.records()[1])
-    assert settler.drain() == 2
-    assert "a bug" in caplog.text
-    assert sync(world, world.records()[1])[0] == TRANSFERRED
-
-    broken |= set(world.subjects())
-    for event in world.records()[2:]:
-        world.succeed(event)
-    with pytest.raises(ZeroDivisionError):
-        settler.drain()
-    assert world.waiting() == 23
 
 
 def test_running_waits_for_membri_and_the_broker_and_stops_when_told(world: World) -> None:
