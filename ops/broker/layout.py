@@ -200,6 +200,8 @@ def environment(base_dir: Path, address: NodeAddress) -> dict[str, str]:
         "ERL_EPMD_PORT": str(address.epmd_port),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "ERL_CRASH_DUMP_SECONDS": "0",
+        # Every Erlang program would otherwise start a missing epmd, as a daemon nobody ends.
+        "ERL_FLAGS": "-start_epmd false",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG_ARGS,
     }
 

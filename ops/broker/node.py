@@ -46,7 +46,16 @@ SCRIPTS = Path("/usr/lib/rabbitmq/bin")
 START_TIMEOUT_S = 90.0
 # A clean stop takes about 6 s with the management plugin (measured on 3.10.8: 5 of them fixed).
 CLEAN_STOP_S = 30.0
+PORTS_FREED_S = 15.0
 POLL_S = 0.1
+
+_SYNC = "[dets:sync(Table) || Table <- dets:all()]."
+# A queue whose name was lost (see keep_declarations) returns without a leader, and whoever consumes
+# from it hangs for 65 s and is then thrown out. Queues that have a leader take no notice.
+_ELECT = (
+    "[ra:trigger_election(amqqueue:get_pid(Queue))"
+    " || Queue <- rabbit_amqqueue:list_by_type(rabbit_quorum_queue)]."
+)
 
 
 class PrivateNode:
@@ -95,13 +104,19 @@ class PrivateNode:
         if not (SCRIPTS / "rabbitmq-server").exists() or shutil.which("epmd") is None:
             raise BrokerNotInstalledError
         self._take_lock()
+        known = (self.base_dir / "initialised").exists()
         try:
-            self._wait_for_ports(deadline=time.monotonic() + 15.0)
+            self._wait_for_ports(deadline=time.monotonic() + PORTS_FREED_S)
             self._user = service_user(self.base_dir)
             prepare(self.base_dir, self.address, self._user)
             self._epmd = self._spawn(self._epmd_argv())
             self._beam = self._spawn([str(SCRIPTS / "rabbitmq-server")])
             self._wait_until_ready(deadline=time.monotonic() + timeout_s)
+            if known:
+                self.ctl("eval", _ELECT)
+        except subprocess.CalledProcessError as exc:
+            self.stop(clean=False)
+            raise BrokerStartError(f"the node in {self.base_dir} ended while starting") from exc
         except BaseException:
             self.stop(clean=False)
             raise
@@ -131,18 +146,7 @@ class PrivateNode:
 
     def ctl(self, *args: str) -> str:
         """Standard output of `rabbitmqctl ARGS`. Raises CalledProcessError."""
-        user = self._user
-        answer = subprocess.run(  # noqa: S603 - fixed program, arguments are our own
-            [str(SCRIPTS / "rabbitmqctl"), "-n", self.address.node_name, *args],
-            env=environment(self.base_dir, self.address),
-            check=True,
-            capture_output=True,
-            text=True,
-            user=user.uid if user else None,
-            group=user.gid if user else None,
-            extra_groups=() if user else None,
-        )
-        return answer.stdout
+        return node_ctl(self.base_dir, *args)
 
     def _take_lock(self) -> None:
         lock = (self.base_dir / "lock").open("ab")
@@ -190,6 +194,37 @@ class PrivateNode:
             if time.monotonic() > deadline:
                 raise BrokerStartError(f"the node in {self.base_dir} did not answer in time")
             time.sleep(POLL_S)
+
+
+def node_ctl(base_dir: Path, *args: str) -> str:
+    """Standard output of `rabbitmqctl ARGS` for the node of `base_dir`, whoever runs it.
+
+    Raises CalledProcessError when the node is not there or refuses.
+    """
+    address = node_address(base_dir)
+    user = service_user(base_dir)
+    answer = subprocess.run(  # noqa: S603 - fixed program, arguments are our own
+        [str(SCRIPTS / "rabbitmqctl"), "-n", address.node_name, *args],
+        env=environment(base_dir, address),
+        user=user.uid if user else None,
+        group=user.gid if user else None,
+        extra_groups=() if user else None,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return answer.stdout
+
+
+def keep_declarations(base_dir: Path) -> None:
+    """Make queues declared until now survive a SIGKILL of the node, contents included.
+
+    Measured on 3.10.8: a quorum queue's name reaches the disk up to 3 s after its declaration (a
+    delayed write of Erlang's dets). Killed in between, the node comes back with an empty queue,
+    though its messages were confirmed. To be called after declaring, before the first message.
+    Raises CalledProcessError when the node does not answer.
+    """
+    node_ctl(base_dir.resolve(), "eval", _SYNC)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,7 @@
 """Who may do what on the broker: the least each role needs, as values.
 
-In: a role and the names of the topology. Out: `Grants`, and the same as `rabbitmqctl` lines or as
-calls to the management API. Refuses: an unknown role, and names that are not plain words.
+In: a role. Out: `Grants`, and the same as `rabbitmqctl` lines or as calls to the management API.
+Refuses: an unknown role, and slugs that cannot be part of a queue's name.
 
 RabbitMQ's three rights: *configure* declares and deletes, *write* publishes to an exchange, *read*
 consumes from a queue; each is a regular expression over names. Only the operator declares. A
@@ -12,6 +12,7 @@ Source: RabbitMQ's access control guide; tried on 3.10.8 by tests/integration/te
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from dataclasses import dataclass
@@ -19,28 +20,24 @@ from dataclasses import dataclass
 import httpx2
 
 from ops.broker.management import put_permissions, put_topic_permissions, put_user
+from schemas.wire.topology import (
+    DEAD,
+    OUTCOMES,
+    RECORDS,
+    SETTLE,
+    UNKNOWN,
+    Ending,
+    routing_key,
+    slug,
+    work_queue,
+)
 
 NOTHING = "^$"
-_WORD = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?")
+_OURS = r"^membri\."
 
 
 class UnknownRoleError(ValueError):
     """Not one of poll, settle, operator, consume:<system>.<chapter>."""
-
-
-@dataclass(frozen=True)
-class Names:
-    """The names of the topology that permissions speak of."""
-
-    prefix: str = "membri."
-    records: str = "membri.records"
-    outcomes: str = "membri.outcomes"
-    dead: str = "membri.dead"
-    settle_queue: str = "membri.settle"
-
-    def work_queue(self, system: str, chapter: str) -> str:
-        """The queue of one company's books."""
-        return f"{self.prefix}{system}.{chapter}"
 
 
 @dataclass(frozen=True)
@@ -68,38 +65,39 @@ class Grants:
         return "membri-" + self.role.replace(":", "-").replace(".", "-")
 
 
-def grants(role: str, names: Names | None = None) -> Grants:
+def grants(role: str) -> Grants:
     """What `role` needs. Raises UnknownRoleError.
 
     Roles: `poll`, `settle`, `operator`, `consume:<system>.<chapter>`.
     """
-    known = names or Names()
     if role == "poll":
-        return Grants(role, NOTHING, _exactly(known.records), NOTHING)
+        return Grants(role, NOTHING, _exactly(RECORDS), NOTHING)
     if role == "settle":
-        return Grants(role, NOTHING, NOTHING, _exactly(known.settle_queue))
+        return Grants(role, NOTHING, NOTHING, _exactly(SETTLE))
     if role == "operator":
-        ours = f"^{re.escape(known.prefix)}"
-        return Grants(role, ours, ours, ours)
+        return Grants(role, _OURS, _OURS, _OURS)
     verb, _, target = role.partition(":")
     system, _, chapter = target.partition(".")
-    if verb != "consume" or not (_WORD.fullmatch(system) and _WORD.fullmatch(chapter)):
-        raise UnknownRoleError(
-            f"unknown role {role!r}: poll, settle, operator or consume:<system>.<chapter>"
-        )
-    return _consumer(role, system, chapter, known)
+    if verb == "consume":
+        with contextlib.suppress(ValueError):
+            return _consumer(role, slug(system), slug(chapter))
+    raise UnknownRoleError(
+        f"unknown role {role!r}: poll, settle, operator or consume:<system>.<chapter>"
+    )
 
 
-def _consumer(role: str, system: str, chapter: str, names: Names) -> Grants:
-    own_keys = rf"^[a-z_]+\.{re.escape(system)}\.{re.escape(chapter)}$"
+def _consumer(role: str, system: str, chapter: str) -> Grants:
+    own = rf"[a-z0-9_-]+\.{re.escape(system)}\.{re.escape(chapter)}"
+    # A message that reached the queue under a key that cannot be read is buried under this one.
+    unreadable = re.escape(routing_key(UNKNOWN, UNKNOWN, UNKNOWN))
     return Grants(
         role,
         configure=NOTHING,
-        write=_exactly(names.outcomes, names.dead),
-        read=_exactly(names.work_queue(system, chapter)),
-        topics=tuple(
-            TopicGrant(exchange, write=own_keys, read=NOTHING)
-            for exchange in (names.outcomes, names.dead)
+        write=_exactly(OUTCOMES, DEAD),
+        read=_exactly(work_queue(system, chapter)),
+        topics=(
+            TopicGrant(OUTCOMES, write=rf"^{own}\.({'|'.join(Ending)})$", read=NOTHING),
+            TopicGrant(DEAD, write=f"^({own}|{unreadable})$", read=NOTHING),
         ),
     )
 
