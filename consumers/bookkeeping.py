@@ -90,7 +90,7 @@ class Bookkeeper:
         self._left(subject.key)
         self._release.add(subject.key)
         if tells_membri(subject):
-            self._outbox.append(self._teller.transferred(subject, ref, action, work.fingerprint))
+            self._outbox.append(self._teller.transferred(subject, ref, action))
         self._note(subject.key, f"transferred.{action}", ref.reference)
         return entry
 
@@ -199,7 +199,7 @@ class Bookkeeper:
 
     # --- how gates end ------------------------------------------------------------------------
 
-    def held(self, subject: Subject, hold: Hold, entry: Entry | None, fingerprint: str) -> Entry:
+    def held(self, subject: Subject, hold: Hold, entry: Entry | None) -> Entry:
         """Into the waiting room; it moves when what it waits for arrives, or when it is newer."""
         same = subject.wait is not None and subject.wait.reason is hold.reason
         self._wait(
@@ -219,18 +219,18 @@ class Bookkeeper:
                 kept,
                 state=State.WAITING,
                 dataversion=subject.dataversion,
-                fingerprint=fingerprint,
+                fingerprint=subject.fingerprint,
                 changed_at=self._now(),
             )
         self._entries[subject.key] = kept
         return kept
 
-    def confirmed(self, subject: Subject, confirm: Confirm, fingerprint: str) -> Entry:
+    def confirmed(self, subject: Subject, confirm: Confirm) -> Entry:
         """Already there with the same content: Membri is told again."""
         entry = replace(confirm.entry, dataversion=subject.dataversion, changed_at=self._now())
         ref = RemoteRef(entry.remote_id, entry.reference)
         self._left(subject.key)
-        self._outbox.append(self._teller.transferred(subject, ref, Action.CONFIRMED, fingerprint))
+        self._outbox.append(self._teller.transferred(subject, ref, Action.CONFIRMED))
         self._note(subject.key, f"transferred.{Action.CONFIRMED}", entry.reference)
         self._fact(subject.key.entity, Action.CONFIRMED, 0.0)
         self._entries[subject.key] = entry

@@ -175,7 +175,7 @@ class Engine:
             known.entries.get(subject.key),
             asked=subject.asked,
             has_invoice=subject.key in known.with_invoice,
-            fingerprint=fingerprint(account),
+            fingerprint=subject.fingerprint,
             dataversion=subject.dataversion,
         )
 
@@ -203,7 +203,7 @@ class Engine:
                     entry,
                     known.entries,
                     known.blocked,
-                    fingerprint=fingerprint(record),
+                    fingerprint=subject.fingerprint,
                     dataversion=version,
                 )
             case Payment():
@@ -212,14 +212,13 @@ class Engine:
                     entry,
                     known.entries,
                     known.blocked,
-                    fingerprint=fingerprint(record),
+                    fingerprint=subject.fingerprint,
                     dataversion=version,
                 )
             case JournalEntry():
                 needs = Key(Entity.PAYMENT, record.payment_id)
-                return gate_journal_entry(
-                    needs, entry, known.entries, fp=fingerprint(record), dataversion=version
-                )
+                fp = subject.fingerprint
+                return gate_journal_entry(needs, entry, known.entries, fp=fp, dataversion=version)
             case _:
                 raise TypeError(f"{subject.key} is no document")
 
@@ -236,14 +235,12 @@ class Engine:
                 work = self._work(subject, decision, known)
                 planned.append((subject, work))
             case Confirm():
-                confirmed = self._book.confirmed(subject, decision, fingerprint(subject.record))
-                known.entries[subject.key] = confirmed
+                known.entries[subject.key] = self._book.confirmed(subject, decision)
             case Hold():
                 if isinstance(subject.record, Account):
                     known.blocked[subject.key.id] = decision
                 if subject.asked:
-                    held = self._book.held(subject, decision, entry, fingerprint(subject.record))
-                    known.entries[subject.key] = held
+                    known.entries[subject.key] = self._book.held(subject, decision, entry)
             case Drop(why):
                 if subject.asked:
                     self._book.dropped(subject.key, why)
@@ -332,7 +329,16 @@ class Engine:
         record = item.event.data
         # An account from the waiting room may have been brought along by a document.
         asked = not (isinstance(record, Account) and record.status in HELD)
-        return Subject(item.key, record, item.event, item.body, version, asked=asked, wait=wait)
+        return Subject(
+            item.key,
+            record,
+            item.event,
+            item.body,
+            version,
+            fingerprint(record),
+            asked=asked,
+            wait=wait,
+        )
 
     def _work(self, subject: Subject, send: Send, known: Knowledge) -> Work:
         prior = known.entries.get(subject.key)
@@ -342,7 +348,7 @@ class Engine:
         return Work(
             key=subject.key,
             record=subject.record,
-            fingerprint=fingerprint(subject.record),
+            fingerprint=subject.fingerprint,
             dataversion=subject.dataversion,
             look=send.look,
             update=send.update,

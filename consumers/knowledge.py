@@ -16,7 +16,7 @@ from consumers.system import Found, Lookup, RemoteRef, System
 from consumers.telling import Subject
 from schemas.events import Origin, Withdrawn, to_transfer
 from schemas.reasons import SystemReason, WaitReason
-from schemas.records import Account, DocumentRef, Invoice, Payment, Record
+from schemas.records import Account, DocumentRef, Invoice, Payment, Record, fingerprint
 from schemas.statuses import Entity, Status
 from schemas.wire.codec import encode
 
@@ -61,7 +61,7 @@ class Knowledge:
 
     def brought_along(self, batch: Batch, asked: set[Key]) -> list[Subject]:
         """Accounts not asked for themselves that documents of this batch need: newest snapshot."""
-        newest: dict[Key, Subject] = {}
+        newest: dict[Key, Item] = {}
         for item in batch.items.values():
             if isinstance(item.event, Withdrawn) or isinstance(item.event.data, Account):
                 continue
@@ -71,12 +71,13 @@ class Knowledge:
             if key in asked or (entry is not None and entry.state is State.DONE):
                 continue
             newest.pop(key, None)
-            newest[key] = self._snapshot(item, account)
-        return list(newest.values())
+            newest[key] = item
+        return [self._snapshot(item) for item in newest.values()]
 
-    def _snapshot(self, item: Item, account: Account) -> Subject:
-        if isinstance(item.event, Withdrawn):
-            raise TypeError(f"{item.key} was taken back")
+    def _snapshot(self, item: Item) -> Subject:
+        if isinstance(item.event, Withdrawn) or isinstance(item.event.data, Account):
+            raise TypeError(f"{item.key} brings no account along")
+        account = item.event.data.account
         event = to_transfer(
             account,
             Origin.of(item.event),
@@ -90,6 +91,7 @@ class Knowledge:
             event,
             encode(event),
             account.dataversion,
+            fingerprint(account),
             asked=False,
         )
 

@@ -32,7 +32,8 @@ class Subject:
     """The record that a line is about, with the event that brought it.
 
     `asked`: the record itself is to be transferred; False for an account that a document brought
-    along, whose own status then decides whether Membri is told.
+    along, whose own status then decides whether Membri is told. `fingerprint`: the record's, taken
+    once, since it costs as much as all else that is done with an invoice's lines.
     """
 
     key: Key
@@ -40,6 +41,7 @@ class Subject:
     event: ToTransfer
     body: bytes
     dataversion: str
+    fingerprint: str
     asked: bool = True
     wait: Wait | None = None
 
@@ -65,9 +67,7 @@ class Teller:
         self._chapter = chapter
         self._now = now
 
-    def transferred(
-        self, subject: Subject, ref: RemoteRef, action: Action, fingerprint: str
-    ) -> OutboxMessage:
+    def transferred(self, subject: Subject, ref: RemoteRef, action: Action) -> OutboxMessage:
         outcome = TransferredEvent.model_validate(
             {
                 **self._attributes(subject, f"transferred|{action}|{ref.reference}"),
@@ -79,7 +79,7 @@ class Teller:
                         "action": action,
                         "reference": ref.reference,
                         "remote_id": ref.remote_id,
-                        "fingerprint": fingerprint,
+                        "fingerprint": subject.fingerprint,
                         "changed_at": subject.event.time,
                     }
                 ),
