@@ -1,64 +1,58 @@
-"""Why a record failed, waits, or why a system is closed: closed lists."""
+"""Reason codes and their words.
+
+What comes in: a code, a language (fr or en), a field and the figures. What goes out: texts that an
+accountant can act on; `explain` fits Membri's error field. Refuses no language: an unknown one
+reads English.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from schemas.field_labels import field_label
+from schemas.reason_codes import Reason, SystemReason, WaitReason
+from schemas.reason_texts_en import TEXTS as ENGLISH
+from schemas.reason_texts_fr import TEXTS as FRENCH
+from schemas.reason_texts_fr import ReasonText
+
+AnyReason = Reason | SystemReason | WaitReason
+EXPLANATION_MAX = 500
+"""Characters of `membri_syncerror`."""
 
 
-class Reason(StrEnum):
-    """Why a record became an « Erreur de transfert »: what a person must correct."""
-
-    # The message itself
-    UNREADABLE = "unreadable"
-    UNKNOWN_CHAPTER = "unknown_chapter"
-    UNKNOWN_SYSTEM = "unknown_system"
-    UNKNOWN_ENTITY = "unknown_entity"
-    DELIVERY_LIMIT = "delivery_limit"
-    BUG = "bug"
-    RETRIES_EXHAUSTED = "retries_exhausted"
-    # The record in Membri
-    MISSING_FIELD = "missing_field"
-    INVALID_FIELD = "invalid_field"
-    TOO_LONG = "too_long"
-    INVALID_CHARACTERS = "invalid_characters"
-    TOTALS_DIFFER = "totals_differ"
-    AMOUNT_NOT_POSITIVE = "amount_not_positive"
-    CURRENCY_NOT_SUPPORTED = "currency_not_supported"
-    NOT_SUPPORTED = "not_supported"
-    # The record against the books
-    REFERENCE_NOT_FOUND = "reference_not_found"
-    DUPLICATE_NAME = "duplicate_name"
-    DUPLICATE_NUMBER = "duplicate_number"
-    DIFFERS_FROM_BOOKS = "differs_from_books"
-    TAX_MISMATCH = "tax_mismatch"
-    CLOSED_PERIOD = "closed_period"
-    CUSTOMER_INACTIVE = "customer_inactive"
-    PAYMENT_EXCEEDS_BALANCE = "payment_exceeds_balance"
-    CREDIT_EXCEEDS_BALANCE = "credit_exceeds_balance"
-    DOCUMENT_LOCKED = "document_locked"
-    REFUSED_BY_SYSTEM = "refused_by_system"
-    # The settings of the chapter
-    UNKNOWN_TAX = "unknown_tax"
-    UNKNOWN_ACCOUNT = "unknown_account"
+def text(reason: AnyReason, lang: str) -> ReasonText:
+    """What happened, what to correct, where and who."""
+    return (FRENCH if lang == "fr" else ENGLISH)[reason]
 
 
-class SystemReason(StrEnum):
-    """Why an accounting system takes nothing for now. No record is failed by these."""
+def explain(reason: AnyReason, lang: str, field: str = "", detail: str = "") -> str:
+    """What happened, the field and the figures, the correction: at most 500 characters.
 
-    UNREACHABLE = "unreachable"
-    UNAUTHORISED = "unauthorised"
-    THROTTLED = "throttled"
-    READ_ONLY = "read_only"
-    MAINTENANCE = "maintenance"
-    MISCONFIGURED = "misconfigured"
+    The figures are shortened before anything else; of a traceback only its last line is told.
+    """
+    words = text(reason, lang)
+    facts = _facts(reason, lang, field, detail)
+    room = EXPLANATION_MAX - len(words.what) - len(words.correct) - len("  ()")
+    if len(facts) > room:
+        facts = facts[: room - 1] + "…"
+    return f"{words.what} ({facts}) {words.correct}" if facts else f"{words.what} {words.correct}"
 
 
-class WaitReason(StrEnum):
-    """Why a record stands in the waiting room."""
+def _facts(reason: AnyReason, lang: str, field: str, detail: str) -> str:
+    lines = detail.strip().splitlines()
+    told = " ".join((lines[-1] if reason is Reason.BUG and lines else detail).split())
+    label = field_label(field, lang)
+    if not (label and told):
+        return label or told
+    return f"{label} : {told}" if lang == "fr" else f"{label}: {told}"
 
-    ACCOUNT_TO_VERIFY = "account_to_verify"
-    WAITS_FOR_ACCOUNT = "waits_for_account"
-    WAITS_FOR_INVOICE = "waits_for_invoice"
-    RETRY_AT = "retry_at"
-    OUTCOME_UNKNOWN = "outcome_unknown"
-    NOT_YET_DUE = "not_yet_due"
+
+__all__ = [
+    "EXPLANATION_MAX",
+    "AnyReason",
+    "Reason",
+    "ReasonText",
+    "SystemReason",
+    "WaitReason",
+    "explain",
+    "field_label",
+    "text",
+]
