@@ -38,7 +38,7 @@ from ops.sandbox.quickbooks_online.company import (
 from schemas.chapters import ChapterSettings
 from schemas.facts import Fact
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
-from tests.contracts.conformance import Held
+from tests.contracts.conformance_world import Held
 
 REALM = "4620816365"
 CLIENT_ID = "app-id"

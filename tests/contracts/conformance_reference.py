@@ -14,7 +14,7 @@ from consumers.systems.reference.system import ReferenceSystem
 from schemas.chapters import ChapterSettings
 from schemas.reasons import SystemReason
 from schemas.records import Record
-from tests.contracts.conformance import Held
+from tests.contracts.conformance_world import Held
 
 
 def reference_system(

@@ -47,7 +47,7 @@ _OTHERS: tuple[Kind, ...] = ("Vendor", "Employee")
 
 def find(company: Company, lookup: Lookup) -> Found | None:
     """The customer of an account. Raises Rejected(customer_inactive), Unavailable, Transient."""
-    row = company.client.read("Customer", lookup.remote_id) if lookup.remote_id else None
+    row = _by_id(company.client, lookup.remote_id) if lookup.remote_id else None
     if row is None and lookup.reference:
         row = named(company.client, "Customer", lookup.reference)
     if row is not None or lookup.reference:
@@ -130,12 +130,12 @@ def _adopted(client: Client, fault: Fault, name: str, account: Account) -> Json 
 def _hinted(client: Client, fault: Fault) -> Json | None:
     """Some refusals name the holder's Id; a hint, read before it is believed."""
     hint = re.search(r"\bId=(\d+)", fault.detail)
-    return client.read("Customer", hint.group(1)) if hint else None
+    return _by_id(client, hint.group(1)) if hint else None
 
 
 def _update(company: Company, task: Task, account: Account) -> Receipt:
     for _ in range(_TRIES):
-        row = company.client.read("Customer", task.remote_id)
+        row = _by_id(company.client, task.remote_id)
         if row is None:
             raise Rejected(
                 Reason.REFERENCE_NOT_FOUND,
@@ -209,6 +209,15 @@ def _names(company: Company, name: str) -> Iterator[str]:
 
 def _appends(company: Company) -> bool:
     return company.settings.duplicate_names == "append_number"
+
+
+def _by_id(client: Client, remote_id: str) -> Json | None:
+    """The customer of that Id, active or not: a plain read answers 610 to an inactive one."""
+    row = client.read("Customer", remote_id)
+    if row is not None:
+        return row
+    rows = client.select("Customer", f"Id = {quoted(remote_id)} AND Active IN (true, false)")
+    return rows[0] if rows else None
 
 
 def named(client: Client, kind: Kind, name: str) -> Json | None:
