@@ -7,7 +7,9 @@ Raises LeaseLost and LedgerUnavailable: the deliveries must then come again.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -280,10 +282,27 @@ class Engine:
         groups: dict[str, list[tuple[Subject, Work]]] = {}
         for subject, work in planned:
             groups.setdefault(work.record.account_id, []).append((subject, work))
-        if self._executor is None:
-            return [one for group in groups.values() for one in self._in_order(group)]
-        futures = [self._executor.submit(self._in_order, g) for g in groups.values()]
+        left = deque(groups.values())
+        hands = min(self._system.declaration.concurrency, len(left))
+        if self._executor is None or hands == 1:
+            return self._drained(left)
+        # One hand-over a thread, not one an account: a hand-over costs as much as a small record.
+        futures = [self._executor.submit(self._drained, left) for _ in range(hands)]
         return [one for future in futures for one in future.result()]
+
+    def _drained(
+        self, left: deque[list[tuple[Subject, Work]]]
+    ) -> list[tuple[Subject, Work, Ending | None, float]]:
+        """One account after the other until none is left; several threads may draw at once."""
+        ended: list[tuple[Subject, Work, Ending | None, float]] = []
+        try:
+            while left:
+                with contextlib.suppress(IndexError):  # another thread drew the last one
+                    ended += self._in_order(left.popleft())
+        except BaseException:
+            left.clear()  # no right to send, or nowhere to write: nobody begins another
+            raise
+        return ended
 
     def _in_order(
         self, group: list[tuple[Subject, Work]]

@@ -174,7 +174,9 @@ class PipelineProducer:
 
 class PipelineConsumer:
     def __init__(self, order: Order) -> None:
-        setup = Setup(SLUG, ReferenceConnection(), AccountsSettings(), ChapterSettings())
+        setup = Setup(
+            SLUG, ReferenceConnection(concurrency=1), AccountsSettings(), ChapterSettings()
+        )
         self._system = ReferenceSystem(setup)
         self._ledger = open_ledger(f"sqlite:///{order.folder / 'ledger.db'}", SLUG)
         self._count = order.count
