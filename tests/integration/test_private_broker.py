@@ -269,7 +269,7 @@ def test_a_node_ends_with_the_process_it_was_told_to_watch(tmp_path: Path) -> No
     ):
         wait_until(lambda: amqp_ready(address.amqp_port))
         owner.kill()
-        assert process.wait() == 0
+        assert process.wait(timeout=60) == 0
     assert processes_of(tmp_path) == []
 
 
