@@ -217,7 +217,7 @@ def test_amounts_that_are_not_positive_are_told(bench: QuickBooksBench) -> None:
     assert told == [
         (Reason.TOO_LONG, "number"),
         (Reason.AMOUNT_NOT_POSITIVE, "amount"),
-        (Reason.AMOUNT_NOT_POSITIVE, "allocations.1.amount"),
+        (Reason.AMOUNT_NOT_POSITIVE, "allocations.0.amount"),
     ]
 
 

@@ -265,7 +265,7 @@ def test_a_tax_that_the_company_does_not_have_is_told(bench: QuickBooksBench) ->
     account = an_account()
     invoice = an_invoice(account)
     problems = bench.system.check(invoice)
-    assert [(p.reason, p.field) for p in problems] == [(Reason.UNKNOWN_TAX, "lines.1.gst")]
+    assert [(p.reason, p.field) for p in problems] == [(Reason.UNKNOWN_TAX, "lines.0.gst")]
     assert "999" in problems[0].detail
     with rejected(Reason.UNKNOWN_TAX):
         bench.system.transfer(Delivery(invoice, RemoteRef("1", "x")).task())

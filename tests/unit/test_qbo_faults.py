@@ -16,7 +16,7 @@ from consumers.systems.quickbooks_online.faults import (
     field_of,
     read_answer,
 )
-from schemas.reasons import Reason, SystemReason
+from schemas.reasons import Reason, SystemReason, explain, text
 
 CLOSED = [
     (100, SystemReason.UNAUTHORISED),
@@ -107,6 +107,19 @@ def test_these_need_a_person(code: int, reason: Reason) -> None:
     assert (error.reason, error.field) == (reason, "number")
     for part in (str(code), "Message", "Detail", "intuit_tid=1-abc"):
         assert part in error.detail
+
+
+@pytest.mark.parametrize(("code", "reason"), REFUSED)
+def test_what_the_accountant_reads_says_what_happened_and_quotes_quickbooks(
+    code: int, reason: Reason
+) -> None:
+    error = failure(fault(code), writing=True)
+    assert isinstance(error, Rejected)
+    told = explain(error.reason, "fr", error.field, error.detail)
+    words = text(reason, "fr")
+    assert told.startswith(words.what)
+    assert f"QuickBooks: {code} Message: Detail" in told
+    assert words.correct in told
 
 
 @pytest.mark.parametrize("code", UNKNOWN)

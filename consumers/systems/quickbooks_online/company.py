@@ -47,7 +47,7 @@ class Company:
             return
         until = self.lists.preferences(self.client, RECHECK_S).closed_until
         if until is not None and date <= until:
-            detail = f"{date.isoformat()}; the books are closed up to {until.isoformat()}"
+            detail = f"{date.isoformat()} ≤ {until.isoformat()} (QuickBooks)"
             yield Problem(Reason.CLOSED_PERIOD, "date", detail)
 
     def foreign_currency(self, currency: Currency) -> Iterator[Problem]:
@@ -55,7 +55,7 @@ class Company:
         known = self.preferences
         if known.multi_currency or currency == known.home_currency:
             return
-        detail = f"{currency}; the company keeps {known.home_currency} only"
+        detail = f"{currency} ≠ {known.home_currency} (QuickBooks)"
         yield Problem(Reason.CURRENCY_NOT_SUPPORTED, "currency", detail)
 
     def currency(self, currency: Currency) -> Json:
@@ -85,7 +85,7 @@ def too_long(values: dict[str, tuple[str, int]]) -> Iterator[Problem]:
     """One problem for each value longer than its limit: field → (value, limit in characters)."""
     for name, (value, limit) in values.items():
         if len(value) > limit:
-            detail = f"{len(value)} characters; QuickBooks takes {limit}"
+            detail = f"{len(value)} > {limit}"
             yield Problem(Reason.TOO_LONG, name, detail)
 
 

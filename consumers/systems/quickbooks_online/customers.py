@@ -84,9 +84,7 @@ def check(_: Company, account: Account) -> Iterator[Problem]:
     if not name:
         yield Problem(Reason.MISSING_FIELD, "name")
     if re.search(r"[:\t\r\n]", name):
-        yield Problem(
-            Reason.INVALID_CHARACTERS, "name", f"QuickBooks takes no « : », tab or new line: {name}"
-        )
+        yield Problem(Reason.INVALID_CHARACTERS, "name", name)
     values = {"name": (name, NAME_MAX)}
     values |= {field: (getattr(account, field), limit) for field, limit in _LIMITS.items()}
     for field, limit in _ADDRESS_LIMITS.items():
@@ -94,7 +92,7 @@ def check(_: Company, account: Account) -> Iterator[Problem]:
     for number, line in enumerate(
         address(account.address).get(f"Line{n}", "") for n in range(1, 6)
     ):
-        values[f"address.lines.{number + 1}"] = (line, 500)
+        values[f"address.lines.{number}"] = (line, 500)
     yield from too_long(values)
     if account.email and not re.fullmatch(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+", account.email):
         yield Problem(Reason.INVALID_FIELD, "email", account.email)

@@ -39,7 +39,7 @@ def find(company: Company, lookup: Lookup) -> Found | None:
         return None
     found: tuple[str, ...] = ()
     if isinstance(lookup.record, JournalEntry) and _amount(row) != lookup.record.amount:
-        found = (f"amount {_amount(row)} in QuickBooks ≠ {lookup.record.amount} in Membri",)
+        found = (f"QuickBooks {_amount(row)} ≠ Membri {lookup.record.amount}",)
     mine = marked(row, "journal_entry", lookup.record_id)
     return Found(_ref(row), by_marker=mine, differences=found)
 
@@ -84,7 +84,7 @@ def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
             raise failure(fault, writing=True) from fault
         row, action = held, Action.ADOPTED
     if _amount(row) != entry.amount:
-        detail = f"amount {_amount(row)} in QuickBooks ≠ {entry.amount} in Membri"
+        detail = f"QuickBooks {_amount(row)} ≠ Membri {entry.amount}"
         raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail=detail)
     return Receipt(_ref(row), action)
 

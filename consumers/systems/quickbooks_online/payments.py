@@ -77,7 +77,7 @@ def check(company: Company, payment: Payment) -> Iterator[Problem]:
     yield from too_long({"number": (payment.number, NUMBER_MAX)})
     if payment.amount <= ZERO:
         yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{payment.amount}")
-    for number, allocation in enumerate(payment.allocations, 1):
+    for number, allocation in enumerate(payment.allocations):
         if allocation.amount <= ZERO:
             field = f"allocations.{number}.amount"
             yield Problem(Reason.AMOUNT_NOT_POSITIVE, field, f"{allocation.amount}")
@@ -134,7 +134,7 @@ def _receipt(row: Json, payment: Payment, customer_id: str, action: Action) -> R
 
 def _lines(task: Task, payment: Payment) -> list[Json]:
     lines = []
-    for number, allocation in enumerate(payment.allocations, 1):
+    for number, allocation in enumerate(payment.allocations):
         document = task.documents.get(allocation.invoice.id)
         if document is None:
             raise Rejected(
@@ -175,7 +175,7 @@ def _over_balance(company: Company, body: Json, customer_id: str) -> Rejected | 
             )
         owed = money(row, "Balance")
         if amount > owed:
-            detail = f"{amount} paid; the invoice {number} owes {owed} in QuickBooks"
+            detail = f"{amount} > {owed} (QuickBooks, {number})"
             return Rejected(Reason.PAYMENT_EXCEEDS_BALANCE, field="amount", detail=detail)
     return None
 
@@ -214,14 +214,14 @@ def _differences(row: Json, payment: Payment, customer_id: str) -> tuple[str, ..
     found = []
     held = money(row, "TotalAmt")
     if held != payment.amount:
-        found.append(f"amount {held} in QuickBooks ≠ {payment.amount} in Membri")
+        found.append(f"QuickBooks {held} ≠ Membri {payment.amount}")
     unapplied = money(row, "UnappliedAmt")
     expected = payment.amount - total(a.amount for a in payment.allocations)
     if unapplied > expected and marked(row, "payment", payment.id):
-        found.append(f"{unapplied} not applied in QuickBooks ≠ {expected} in Membri")
+        found.append(f"UnappliedAmt: QuickBooks {unapplied} ≠ Membri {expected}")
     holder = ref_id(row, "CustomerRef")
     if customer_id and holder != customer_id:
-        found.append(f"customer {holder} in QuickBooks ≠ {customer_id}")
+        found.append(f"CustomerRef: QuickBooks Id {holder} ≠ Id {customer_id}")
     return tuple(found)
 
 

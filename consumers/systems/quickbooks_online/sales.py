@@ -44,7 +44,7 @@ def check(company: Company, invoice: Invoice) -> Iterator[Problem]:
         "description": (invoice.description, _MEMO_MAX),
         "billing_name": (invoice.billing_name, 500),
     }
-    for number, line in enumerate(invoice.lines, 1):
+    for number, line in enumerate(invoice.lines):
         values[f"lines.{number}.description"] = (line.description, _DESCRIPTION_MAX)
     yield from too_long(values)
     yield from _check_lines(invoice)
@@ -59,12 +59,10 @@ def _check_lines(invoice: Invoice) -> Iterator[Problem]:
     if not invoice.lines:
         yield Problem(Reason.MISSING_FIELD, "lines")
     if len(invoice.lines) > LINES_MAX:
-        yield Problem(
-            Reason.TOO_LONG, "lines", f"{len(invoice.lines)} lines; QuickBooks takes {LINES_MAX}"
-        )
+        yield Problem(Reason.TOO_LONG, "lines", f"{len(invoice.lines)} > {LINES_MAX}")
     if invoice.total < 0:
         yield Problem(Reason.AMOUNT_NOT_POSITIVE, "total", f"{invoice.total}")
-    negative = [n for n, line in enumerate(invoice.lines, 1) if line.amount < 0]
+    negative = [n for n, line in enumerate(invoice.lines) if line.amount < 0]
     if not negative:
         return
     taxed = {t for t, line in zip(treatments(invoice), invoice.lines, strict=True) if line.amount}
@@ -94,7 +92,7 @@ def tax_codes(company: Company, invoice: Invoice) -> list[TaxCode]:
             )
     return [
         _tax_code(company, treatment, number)
-        for number, treatment in enumerate(treatments(invoice), 1)
+        for number, treatment in enumerate(treatments(invoice))
     ]
 
 
@@ -205,18 +203,18 @@ def _line(kind: str, line: Line, detail: Json) -> Json:
 
 
 def differences(row: Json, invoice: Invoice, customer_id: str) -> tuple[str, ...]:
-    """What the form has otherwise than the invoice, both figures in words."""
+    """What the form has otherwise than the invoice, both figures; no language but names."""
     found = []
     held = money(row, "TotalAmt")
     if held != invoice.total:
-        found.append(f"total {held} in QuickBooks ≠ {invoice.total} in Membri")
+        found.append(f"total: QuickBooks {held} ≠ Membri {invoice.total}")
     tax = tax_of(row)
     if tax != invoice.gst + invoice.qst:
-        found.append(f"taxes {tax} in QuickBooks ≠ {invoice.gst + invoice.qst} in Membri")
+        found.append(f"taxes: QuickBooks {tax} ≠ Membri {invoice.gst + invoice.qst}")
     holder = ref_id(row, "CustomerRef")
     if customer_id and holder != customer_id:
         name = (row.get("CustomerRef") or {}).get("name", "")
-        found.append(f"customer {holder} {name} in QuickBooks ≠ {customer_id}")
+        found.append(f"CustomerRef: QuickBooks « {name} » (Id {holder}) ≠ Id {customer_id}")
     return tuple(found)
 
 

@@ -58,7 +58,7 @@ def differences(
     """What the books have otherwise than the record, both figures in words."""
     held = row.total if isinstance(row, DocumentRow) else row.amount
     wanted = getattr(record, "total", getattr(record, "amount", held))
-    found = [] if held == wanted else [f"{held} in the books ≠ {wanted} in Membri"]
+    found = [] if held == wanted else [f"{held} ≠ Membri {wanted}"]
     holder = getattr(row, "customer_id", "")
     if customer is not None and holder and holder != customer.remote_id:
         found.append(f"customer {holder} in the books ≠ {customer.remote_id}")
@@ -146,7 +146,7 @@ def _payment(books: Books, task: Task, payment: Payment) -> Receipt:
     for document_id, amount in applied.items():
         document = books.documents[document_id]
         if amount > document.balance:
-            detail = f"{amount} paid; {document.number} owes {document.balance}"
+            detail = f"{amount} > {document.balance} ({document.number})"
             raise Rejected(Reason.PAYMENT_EXCEEDS_BALANCE, field="amount", detail=detail)
     if total(applied.values()) > payment.amount:
         raise Rejected(Reason.TOTALS_DIFFER, field="amount", detail=str(payment.amount))

@@ -174,12 +174,12 @@ class ReferenceSystem:
         for name, limit in LIMITS.items():
             value = getattr(record, name, "")
             if len(value) > limit:
-                yield Problem(Reason.TOO_LONG, name, f"{len(value)} characters; {limit} taken")
+                yield Problem(Reason.TOO_LONG, name, f"{len(value)} > {limit}")
         if isinstance(record, Account):
             if not record.name.strip():
                 yield Problem(Reason.MISSING_FIELD, "name")
         elif self.closed_until is not None and record.date <= self.closed_until:
-            detail = f"{record.date.isoformat()}; closed up to {self.closed_until.isoformat()}"
+            detail = f"{record.date.isoformat()} ≤ {self.closed_until.isoformat()}"
             yield Problem(Reason.CLOSED_PERIOD, "date", detail)
 
     def _row(self, lookup: Lookup) -> Row | None:
