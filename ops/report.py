@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from consumers.ledger.port import Ledger, State, Wait
+from consumers.ledger.port import Key, Ledger, State, Wait
 from ops.dead_letters import Letter
 from schemas.events import Withdrawn
 from schemas.records import Account, Invoice, Payment
@@ -87,9 +87,24 @@ def collect(ledgers: Mapping[str, Ledger], letters: Iterable[Letter], **extra: A
         waiting += [_waiting(slug, wait) for wait in ledger.waiting(WAITING_SHOWN)]
     failures: dict[tuple[str, str], Failure] = {}
     for letter in letters:
+        if overtaken(letter, ledgers):
+            continue
         if letter.dead.chapter in ledgers or letter.dead.subject is None:
             failures[letter.dead.entity, letter.dead.subject or letter.id] = _failure(letter)
     return Report(transferred, tuple(waiting), tuple(failures.values()), extra)
+
+
+def overtaken(letter: Letter, ledgers: Mapping[str, Ledger]) -> bool:
+    """Whether its record went on since: a person corrected it in Membri, nobody replayed it."""
+    dead = letter.dead
+    ledger = ledgers.get(dead.chapter)
+    if ledger is None or dead.subject is None or dead.entity not in set(Entity):
+        return False
+    key = Key(Entity(dead.entity), dead.subject)
+    entry = ledger.entries([key]).get(key)
+    if entry is None or entry.state is State.FAILED or dead.first_failed_at is None:
+        return False
+    return entry.changed_at > dead.first_failed_at.timestamp()
 
 
 def _waiting(slug: str, wait: Wait) -> Waiting:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from consumers.errors import Unavailable
+from consumers.fencing import is_dead
 from consumers.ledger.port import Ledger
 from consumers.runtime import Consumer
 from ops import wiring
@@ -31,6 +32,10 @@ _TICK_S = 0.2
 _QUIET_TURNS = 2
 
 
+class NotFreeError(Exception):
+    """A chapter is paused by a person, or another process serves it."""
+
+
 class Synchronisation:
     """`counts`: (entity, outcome) → how many so far, for whoever shows progress."""
 
@@ -41,20 +46,26 @@ class Synchronisation:
         self._slugs = list(slugs)
         self.step = step
         self.counts: Counter[tuple[str, str]] = Counter()
+        self._open: set[str] = set()
         self._closed: SystemState | None = None
+        self._crash: Exception | None = None
 
     def observe(self, fact: Fact) -> None:
         if isinstance(fact, TransferEnded):
             self.counts[fact.entity, fact.outcome] += 1
-        if isinstance(fact, SystemState) and not fact.up and fact.chapter:
-            self._closed = fact
+        if isinstance(fact, SystemState) and fact.chapter:
+            if fact.up:
+                self._open.add(fact.chapter)
+            else:
+                self._closed = fact
 
     def run(self) -> Report:
-        """Raises Unavailable, BrokerUnavailable, MembriError, LedgerUnavailable, CheckFailed."""
+        """Raises Unavailable, BrokerUnavailable, MembriError, LedgerUnavailable, CheckFailed,
+        NotFreeError."""
         settings = self._settings
         self.step("connect")
         for slug in self._slugs:
-            self._probe(slug)
+            self._require_free(slug)
         wire = wiring.broker(settings, "once")
         wire.apply(wiring.the_topology(settings))
         stop = threading.Event()
@@ -64,10 +75,14 @@ class Synchronisation:
             consumers = [stack.enter_context(self._consumer(s, wire, stop)) for s in self._slugs]
             poller = stack.enter_context(wiring.poller(settings, membri, wire))
             settler = stack.enter_context(wiring.settler(settings, membri, wire))
-            threads = [threading.Thread(target=c.run, name="consumer") for c in consumers]
+            threads = [
+                threading.Thread(target=self._consume, args=(one,), name="consumer")
+                for one in consumers
+            ]
             for thread in threads:
                 thread.start()
             try:
+                self._until_open()
                 self._until_quiet(poller, settler, consumers, wire)
             finally:
                 stop.set()
@@ -75,13 +90,36 @@ class Synchronisation:
                     thread.join()
         return self._report(wire)
 
-    def _probe(self, slug: str) -> None:
-        """Rule 14: first the connection to the accounting system is tried."""
-        system = wiring.system(self._settings, slug)
+    def _require_free(self, slug: str) -> None:
+        """Whoever paused a chapter, or serves it now, would be waited for without an end."""
+        with contextlib.closing(wiring.ledger(self._settings, slug)) as ledger:
+            why, holder = ledger.paused(), ledger.lease_holder()
+        if why is not None:
+            raise NotFreeError(
+                f"{slug} is paused ({why}); `membri-sync resume {slug}` lets it go on"
+            )
+        if holder is not None and holder.until > time.time() and not is_dead(holder.owner):
+            raise NotFreeError(f"another process serves {slug} now: {holder.owner}")
+
+    def _consume(self, consumer: Consumer) -> None:
         try:
-            system.probe()
-        finally:
-            system.close()
+            consumer.run()
+        except Exception as crash:  # noqa: BLE001 - raised again in the main thread
+            self._crash = crash
+
+    def _until_open(self) -> None:
+        """Rule 14: first the connection to each accounting system is tried. By its consumer: a
+        probe of our own would not count in the rate that it keeps to."""
+        while not self._open.issuperset(self._slugs):
+            self._raise_what_stopped()
+            time.sleep(_TICK_S)
+
+    def _raise_what_stopped(self) -> None:
+        if self._crash is not None:
+            raise self._crash
+        if self._closed is not None:
+            reason = self._closed.reason or SystemReason.UNREACHABLE
+            raise Unavailable(reason, f"{self._closed.chapter}: {self._closed.detail}")
 
     @contextlib.contextmanager
     def _consumer(self, slug: str, wire: RabbitBroker, stop: threading.Event) -> Iterator[Consumer]:
@@ -111,9 +149,7 @@ class Synchronisation:
         for consumer in consumers:
             consumer.idle.clear()
         while not all(c.idle.is_set() for c in consumers) or any(map(wire.depth, queues)):
-            if self._closed is not None:
-                reason = self._closed.reason or SystemReason.UNREACHABLE
-                raise Unavailable(reason, f"{self._closed.chapter}: {self._closed.detail}")
+            self._raise_what_stopped()
             time.sleep(_TICK_S)
 
     def _report(self, wire: RabbitBroker) -> Report:

@@ -29,6 +29,7 @@ from ops import logs, metrics
 from ops import settings as config
 from ops.broker.layout import BrokerNotInstalledError, BrokerStartError
 from ops.settings import ConfigurationError, Settings
+from ops.synchronise import NotFreeError
 from ops.wiring import CheckFailed
 from producers.dataverse import AuthFault, ConfigFault, MembriError
 from schemas.facts import Observer
@@ -94,6 +95,7 @@ def explained() -> Iterator[None]:
         LedgerUnavailable,
         MembriError,
         Unavailable,
+        NotFreeError,
     ) as error:
         fail(f"unavailable: {error}", Exit.UNAVAILABLE)
 
