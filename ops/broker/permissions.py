@@ -71,9 +71,11 @@ def grants(role: str) -> Grants:
     Roles: `poll`, `settle`, `operator`, `consume:<system>.<chapter>`.
     """
     if role == "poll":
-        return Grants(role, NOTHING, _exactly(RECORDS), NOTHING)
+        # A row of Membri that cannot become a record is buried by the poller itself.
+        return Grants(role, NOTHING, _exactly(RECORDS, DEAD), NOTHING)
     if role == "settle":
-        return Grants(role, NOTHING, NOTHING, _exactly(SETTLE))
+        # A receipt that cannot be taken to Membri is buried by the settler itself.
+        return Grants(role, NOTHING, _exactly(DEAD), _exactly(SETTLE))
     if role == "operator":
         return Grants(role, _OURS, _OURS, _OURS)
     verb, _, target = role.partition(":")

@@ -22,18 +22,18 @@ def exchanges(pattern: str) -> list[str]:
     return [e.name for e in topology(CHAPTERS).exchanges if re.search(pattern, e.name)]
 
 
-def test_the_poller_writes_records_and_reads_nothing() -> None:
+def test_the_poller_writes_records_and_dead_letters_and_reads_nothing() -> None:
     poll = grants("poll")
 
-    assert exchanges(poll.write) == ["membri.records"]
+    assert exchanges(poll.write) == ["membri.dead", "membri.records"]
     assert (poll.configure, queues(poll.read)) == (NOTHING, [])
 
 
-def test_the_settler_reads_its_queue_and_writes_nothing() -> None:
+def test_the_settler_reads_its_queue_and_writes_dead_letters_alone() -> None:
     settle = grants("settle")
 
     assert queues(settle.read) == ["membri.settle"]
-    assert (settle.configure, exchanges(settle.write)) == (NOTHING, [])
+    assert (settle.configure, exchanges(settle.write)) == (NOTHING, ["membri.dead"])
 
 
 def test_a_consumer_reads_its_own_queue_and_writes_outcomes_and_dead_letters() -> None:
