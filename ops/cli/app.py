@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ops.cli import authorizing, dead, looking, rehearsing, roles
+from ops.cli import authorizing, dead, looking, measuring, rehearsing, roles
 from ops.cli.context import Context
 from ops.settings import DEFAULT_FILE
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (roles, looking, authorizing, rehearsing):
+for family in (roles, looking, authorizing, rehearsing, measuring):
     app.registered_commands += family.app.registered_commands
 app.add_typer(dead.app, name="dead")
 app.add_typer(looking.topology_app, name="topology")

@@ -55,6 +55,10 @@ class Process:
     def alive(self) -> bool:
         return self._popen.poll() is None
 
+    def log(self) -> str:
+        """The end of what it wrote on stderr."""
+        return self._log.read_text(errors="replace")[-2000:]
+
     def tell(self, line: str) -> None:
         stream = cast("TextIO", self._popen.stdin)
         stream.write(line + "\n")
@@ -64,7 +68,7 @@ class Process:
         """The next line, as JSON. Raises RuntimeError with its log when it ended instead."""
         line = cast("TextIO", self._popen.stdout).readline()
         if not line:
-            raise RuntimeError(f"a process of the benchmark ended: {self._log.read_text()[-2000:]}")
+            raise RuntimeError(f"a process of the benchmark ended: {self.log()}")
         return json.loads(line)
 
     def end(self) -> None:

@@ -39,11 +39,32 @@ class Replayed:
 
     url = ENVIRONMENT
 
-    def __init__(self, count: int) -> None:
-        accounts = (count + INVOICES_AN_ACCOUNT - 1) // INVOICES_AN_ACCOUNT
-        self.invoice_ids = [_id(2, number) for number in range(count)]
-        self._rows = {row["accountid"]: render(row) for row in map(_account, range(accounts))}
-        self._rows |= {row["invoiceid"]: render(row) for row in map(_invoice, range(count))}
+    def __init__(self, count: int, *, first: int = 0, line_count: int = LINE_COUNT) -> None:
+        """Invoices number `first` and following, and their accounts."""
+        numbers = range(first, first + count)
+        owners = sorted({number // INVOICES_AN_ACCOUNT for number in numbers})
+        self.invoice_ids = [_id(2, number) for number in numbers]
+        self._rows = {_id(1, owner): render(_account(owner)) for owner in owners}
+        self._rows |= {_id(2, number): render(_invoice(number, line_count)) for number in numbers}
+
+    def tables(self) -> dict[str, list[Row]]:
+        """The same rows by table, as the simulated Membri is seeded with them."""
+        rows = list(map(parse, self._rows.values()))
+        accounts = [row for row in rows if "invoiceid" not in row]
+        invoices = [row for row in rows if "invoiceid" in row]
+        lines = [
+            {**line, "_invoiceid_value": row["invoiceid"]}
+            for row in invoices
+            for line in row.pop("invoice_details")
+        ]
+        return {
+            name: [_seedable(row) for row in found]
+            for name, found in (
+                ("accounts", accounts),
+                ("invoices", invoices),
+                ("invoicedetails", lines),
+            )
+        }
 
     def rows_by_id(
         self, _set: str, _id_column: str, ids: Sequence[str], _query: object
@@ -75,6 +96,13 @@ def _id(kind: int, number: int) -> str:
     return str(uuid.UUID(int=(kind << 64) | number))
 
 
+def _seedable(row: Row) -> Row:
+    """JSON has no Decimals, and the server makes its own etags."""
+    texts = {key: str(value) if isinstance(value, Decimal) else value for key, value in row.items()}
+    texts.pop("@odata.etag")
+    return texts
+
+
 def _account(number: int) -> Row:
     return {
         "@odata.etag": f'W/"{number}"',
@@ -96,8 +124,8 @@ def _account(number: int) -> Row:
     }
 
 
-def _invoice(number: int) -> Row:
-    lines = [_line(number, position) for position in range(1, LINE_COUNT + 1)]
+def _invoice(number: int, line_count: int) -> Row:
+    lines = [_line(number, position) for position in range(1, line_count + 1)]
     gst = sum((line["membri_gstamount"] for line in lines), Decimal(0))
     qst = sum((line["membri_qstamount"] for line in lines), Decimal(0))
     net = sum((line["baseamount"] for line in lines), Decimal(0))
