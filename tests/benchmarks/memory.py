@@ -50,32 +50,27 @@ GIVE_UP_S = 1200.0
 QUEUE = work_queue(SYSTEM, SLUG)
 
 
-def consumer_mb(count: int, folder: Path) -> dict[str, float]:
-    """Idle size and growth of a consumer that starts before that many messages."""
+def consumer_mb(count: int, folder: Path, url: str) -> dict[str, float]:
+    """Idle size and growth of a consumer that starts before that many messages.
+
+    `url`: a broker that has the topology of the benchmark's chapter, for this alone.
+    """
     folder.mkdir()
-    with private_broker(folder / "broker", [(SYSTEM, SLUG)]) as url:
-        file = _configuration(folder, url)
-        ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", SLUG)
-        try:
+    file = _configuration(folder, url)
+    ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", SLUG)
 
-            def done() -> int:
-                return ledger.state_counts().get((State.DONE, Entity.INVOICE), 0)
+    def done() -> int:
+        return ledger.state_counts().get((State.DONE, Entity.INVOICE), 0)
 
-            idle = _peak(file, ("consume", SLUG), url, folder, IDLE_COUNT, done)
-            loaded = _peak(file, ("consume", SLUG), url, folder, count, done)
-        finally:
-            ledger.close()
+    try:
+        idle = _consumed(file, url, folder, IDLE_COUNT, done)
+        loaded = _consumed(file, url, folder, count, done)
+    finally:
+        ledger.close()
     return {"idle_mb": round(idle, 1), "growth_mb": round(loaded - idle, 1)}
 
 
-def _peak(
-    file: Path,
-    command: tuple[str, ...],
-    url: str,
-    folder: Path,
-    count: int,
-    done: Callable[[], int],
-) -> float:
+def _consumed(file: Path, url: str, folder: Path, count: int, done: Callable[[], int]) -> float:
     """Publishes the first `count` invoices, has a new consumer take them, returns its peak."""
     broker = RabbitBroker(url, client_name="benchmark")
     state = folder / f"poller-{count}"
@@ -83,7 +78,8 @@ def _peak(
     producer = PipelineProducer(Order(url, count, state))
     producer.run()
     producer.close()
-    process = Process("-m", "ops.cli", "--config", str(file), *command, log=folder / "consume.log")
+    command = ("-m", "ops.cli", "--config", str(file), "consume", SLUG)
+    process = Process(*command, log=folder / "consume.log")
     try:
         _until(lambda: done() >= count and broker.depth(QUEUE) == 0, process)
         return peak_mb(process.pid)
@@ -91,13 +87,10 @@ def _peak(
         process.end()
 
 
-def poller_mb(count: int, folder: Path) -> dict[str, float]:
-    """Idle size and growth of a poller that starts before that many records."""
+def poller_mb(count: int, folder: Path, url: str) -> dict[str, float]:
+    """Idle size and growth of a poller that starts before that many records. `url`: as above."""
     folder.mkdir()
-    with (
-        private_broker(folder / "broker", [(SYSTEM, SLUG)]) as url,
-        open_membri(folder / "membri") as sandbox,
-    ):
+    with open_membri(folder / "membri") as sandbox:
         sandbox.seed(
             membri_chapters=[{"membri_chapterid": CHAPTER.id, "membri_name": CHAPTER.name}]
         )
@@ -188,10 +181,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--count", type=int, default=COUNT, help="messages and records waiting")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        private_broker(Path(folder, "broker"), [(SYSTEM, SLUG)]) as url,
+    ):
         figures: dict[str, object] = {
-            "consumer": consumer_mb(options.count, Path(folder, "consumer")),
-            "poller": poller_mb(options.count, Path(folder, "poller")),
+            "consumer": consumer_mb(options.count, Path(folder, "consumer"), url),
+            "poller": poller_mb(options.count, Path(folder, "poller"), url),
             "count": options.count,
             "limit_mb": LIMIT_MB,
             "machine": machine(),

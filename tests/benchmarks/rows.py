@@ -1,7 +1,7 @@
 """Invoices of about 4 KB, as Dataverse would answer them and as events on the wire.
 
 What comes in: how many. What goes out: JSON of rows, the same for the same number; three invoices
-an account, twenty lines an invoice, every account new to the books.
+an account, twenty lines an invoice.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Replayed:
     def __init__(self, count: int, *, first: int = 0, line_count: int = LINE_COUNT) -> None:
         """Invoices number `first` and following, and their accounts."""
         numbers = range(first, first + count)
-        owners = sorted({number // INVOICES_AN_ACCOUNT for number in numbers})
+        owners = range(first // INVOICES_AN_ACCOUNT, (first + count - 1) // INVOICES_AN_ACCOUNT + 1)
         self.invoice_ids = [_id(2, number) for number in numbers]
         self._rows = {_id(1, owner): render(_account(owner)) for owner in owners}
         self._rows |= {_id(2, number): render(_invoice(number, line_count)) for number in numbers}
@@ -71,6 +71,11 @@ class Replayed:
     ) -> Iterator[Row]:
         body = b'{"value":[' + b",".join(self._rows[one] for one in ids) + b"]}"
         return iter(parse(body)["value"])
+
+
+def account_ids(count: int) -> list[str]:
+    """The accounts of the first `count` invoices."""
+    return [_id(1, owner) for owner in range((count - 1) // INVOICES_AN_ACCOUNT + 1)]
 
 
 def membri(source: Replayed) -> Membri:
