@@ -1,0 +1,1 @@
+"""JSON Schemas of every event and record, and the AsyncAPI document: generated, never edited."""
