@@ -10,16 +10,18 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
 from consumers.ledger.port import Entry, Key, LeaseLost, LedgerUnavailable
-from consumers.ordering import Look
+from consumers.ordering import Look, fate_unknown
 from consumers.system import Found, Lookup, Receipt, RemoteRef, Steps, System, Task
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account, Record, discrepancy
 from schemas.statuses import Entity
 
+T = TypeVar("T")
 _KEYS = uuid.UUID("0c7b3c1e-7a54-5a3e-8f5e-6d656d627269")
 
 
@@ -72,7 +74,8 @@ class Work:
     """A record whose gate said go, with all that the attempt needs.
 
     `prior`: what the ledger knew before this attempt. `generation`: see Entry. `linked`: the
-    customer that the look found, whose update was still to come.
+    customer that the look found, whose update was still to come. `began`: the system was asked to
+    write; `answered`: it said yes or no. A bug of ours after the request is no answer.
     """
 
     key: Key
@@ -88,6 +91,36 @@ class Work:
     linked: RemoteRef | None = None
     customer: RemoteRef | None = None
     documents: Mapping[str, RemoteRef] = field(default_factory=dict)
+    began: bool = False
+    answered: bool = False
+
+    @property
+    def fate_unknown(self) -> bool:
+        """Whether, after this attempt, it may be in the books without our knowing."""
+        if self.began and not self.update:
+            return not self.answered
+        return self.prior is not None and fate_unknown(self.prior)
+
+
+def ending_of(call: Callable[[], T]) -> T | Ending:
+    """What `call` returns, or the ending that its failure means.
+
+    Raises LeaseLost and LedgerUnavailable only.
+    """
+    try:
+        return call()
+    except (LeaseLost, LedgerUnavailable):
+        raise
+    except Unavailable as error:
+        return Closed(error)
+    except Transient as error:
+        return Again(error.detail, error.retry_after_s)
+    except OutcomeUnknown as error:
+        return Unknown(error.detail)
+    except Rejected as error:
+        return Failed(error.reason, error.field, error.detail)
+    except Exception:  # noqa: BLE001 — our bug, whatever it is: buried with its traceback
+        return Failed(Reason.BUG, detail=traceback.format_exc(limit=-8))
 
 
 def idempotency_key(chapter: str, work: Work) -> str:
@@ -132,20 +165,7 @@ class Attempt:
 
     def carry_out(self, work: Work) -> Ending:
         """How the record ended. Raises LeaseLost and LedgerUnavailable only."""
-        try:
-            return self._carry_out(work)
-        except (LeaseLost, LedgerUnavailable):
-            raise
-        except Unavailable as error:
-            return Closed(error)
-        except Transient as error:
-            return Again(error.detail, error.retry_after_s)
-        except OutcomeUnknown as error:
-            return Unknown(error.detail)
-        except Rejected as error:
-            return Failed(error.reason, error.field, error.detail)
-        except Exception:  # noqa: BLE001 — our bug, whatever it is: buried with its traceback
-            return Failed(Reason.BUG, detail=traceback.format_exc(limit=-8))
+        return ending_of(lambda: self._carry_out(work))
 
     def _carry_out(self, work: Work) -> Ending:
         remote_id = work.update
@@ -177,6 +197,8 @@ class Attempt:
             raise Rejected(Reason.TOTALS_DIFFER, field=wrong.field, detail=detail)
 
     def _send(self, work: Work, remote_id: str) -> Done:
+        if work.look is Look.UNKNOWN:
+            self._refuse_early(work)  # it may be another version than the one that was sent
         problems = self._system.check(work.record)
         if problems:
             detail = "; ".join(p.detail for p in problems if p.detail)
@@ -192,7 +214,14 @@ class Attempt:
             documents=work.documents,
         )
         self._may_call()
-        return Done(self._system.transfer(task))
+        work.began = True
+        try:
+            receipt = self._system.transfer(task)
+        except (Unavailable, Transient, Rejected):
+            work.answered = True
+            raise
+        work.answered = True
+        return Done(receipt)
 
     def _is_it(self, work: Work, found: Found) -> bool:
         """A namesake is not the customer: only our marker or a typed reference makes it so."""
@@ -205,7 +234,7 @@ class Attempt:
         match work.look:
             case Look.LINK if work.update:
                 return None  # the typed reference is not there, the customer we know is: update it
-            case Look.LINK | Look.COMPARE if work.record.reference:
+            case Look.LINK | Look.COMPARE | Look.UNKNOWN if work.record.reference:
                 raise Rejected(
                     Reason.REFERENCE_NOT_FOUND, field="reference", detail=work.record.reference
                 )

@@ -39,7 +39,7 @@ class Item:
 
     `body` holds the bytes of the event, kept for the waiting room and for a dead letter.
     `redelivered`: the broker gave it before, so an earlier try may have ended. `replaced`: the
-    bytes of the event that this one came after, in the same batch.
+    last one to transfer that this one came after, in the same batch.
     """
 
     key: Key
@@ -48,7 +48,7 @@ class Item:
     wait: Wait | None = None
     redelivered: bool = False
     replayed: bool = False
-    replaced: bytes = b""
+    replaced: Item | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +127,12 @@ def _add_event(batch: Batch, delivery: Delivery, event: ToTransfer | Withdrawn) 
         detail = f"subject {event.subject!r} is not the id of its data, {event.data.id!r}"
         _refuse(batch, delivery, Reason.UNREADABLE, detail, "subject")
         return
-    older = batch.items.get(key)
+    older = batch.items.pop(key, None)  # the newest takes its place at the end
     wait = older.wait if older else None
-    if older and older.wait is None:
+    if older and older.body != (wait.body if wait else b""):
         batch.superseded.append(key)
+    if older and isinstance(older.event, Withdrawn):
+        older = older.replaced
     batch.items[key] = Item(
         key,
         event,
@@ -138,7 +140,7 @@ def _add_event(batch: Batch, delivery: Delivery, event: ToTransfer | Withdrawn) 
         wait=wait,
         redelivered=delivery.redelivered,
         replayed="x-replayed-by" in delivery.headers,
-        replaced=older.body if older else b"",
+        replaced=older,
     )
 
 

@@ -6,13 +6,15 @@ commit, and facts for observers. Nothing here calls the system, the ledger or th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
 from consumers.attempt import Again, Closed, Done, Ending, Failed, TakenBack, Unknown, Work
 from consumers.batch import Refused
+from consumers.errors import Unavailable
 from consumers.ledger.port import Changes, Entry, Key, Note, OutboxMessage, State, Wait
-from consumers.ordering import Confirm, Hold, Look
+from consumers.ordering import Confirm, Hold
 from consumers.retrying import RetryPolicy
 from consumers.system import RemoteRef
 from consumers.telling import Subject, Teller, Why, tells_membri
@@ -35,6 +37,7 @@ class Bookkeeper:
         self._policy = policy
         self._now = now
         self.facts: list[Fact] = []
+        self._closings: Counter[Key] = Counter()
         self._reset()
 
     def _reset(self) -> None:
@@ -63,6 +66,8 @@ class Bookkeeper:
 
     def ended(self, subject: Subject, work: Work, ending: Ending, seconds: float) -> Entry:
         """Books one ending; returns what the ledger will know."""
+        if not isinstance(ending, Closed):
+            self._closings.pop(subject.key, None)
         match ending:
             case Done(receipt):
                 entry = self._done(subject, work, receipt.ref, receipt.action)
@@ -74,9 +79,9 @@ class Bookkeeper:
             case Unknown(detail, not_before_s):
                 entry = self._unknown(subject, work, detail, not_before_s)
             case Closed(error):
-                entry = self._not_sent(subject, work, str(error))
+                entry = self._closed(subject, work, error)
             case TakenBack():
-                entry = self._entry(work, State.WITHDRAWN)
+                entry = replace(self._entry(work, State.WITHDRAWN), sent_at=None)
                 self._left(subject.key)
                 self._note(subject.key, "withdrawn", "not in the books")
                 self._fact(subject.key.entity, "withdrawn", seconds)
@@ -98,19 +103,20 @@ class Bookkeeper:
         self, subject: Subject, work: Work, reason: Reason, field_name: str, detail: str
     ) -> Entry:
         prior = work.prior
-        in_books = prior is not None and prior.state is State.DONE
+        attempts = (prior.attempts if prior else 0) + 1
         entry = replace(
-            self._entry(work, State.FAILED),
-            attempts=(prior.attempts if prior else 0) + 1,
-            reason=reason,
+            self._entry(work, State.FAILED), attempts=attempts, sent_at=None, reason=reason
         )
-        if in_books and prior and reason is not Reason.REFERENCE_NOT_FOUND:
-            # What stands in the books stands: its payments may still go.
-            entry = replace(prior, attempts=prior.attempts + 1, changed_at=self._now())
-        elif work.linked is not None:
+        if work.linked is not None:
             entry = self._linked(work, work.linked)
+            self._release.add(subject.key)
+        elif work.fate_unknown:
+            entry = replace(self._unknown_still(work), state=State.FAILED, reason=reason)
+        elif prior and prior.state is State.DONE and reason is not Reason.REFERENCE_NOT_FOUND:
+            # What stands in the books stands: its payments may still go.
+            entry = replace(prior, attempts=attempts, changed_at=self._now())
         self._left(subject.key)
-        self.bury(subject, reason, field_name, detail, attempts=entry.attempts)
+        self.bury(subject, reason, field_name, detail, attempts=attempts)
         return entry
 
     def _linked(self, work: Work, ref: RemoteRef) -> Entry:
@@ -133,8 +139,6 @@ class Bookkeeper:
             return self._failed(subject, work, Reason.RETRIES_EXHAUSTED, "", told)
         delay = self._policy.transient_delay_s(tries, retry_after_s)
         self._wait(subject, WaitReason.RETRY_AT, due_in_s=delay, detail=detail, attempts=tries)
-        if work.look in (Look.UNKNOWN, Look.ONLY) and work.prior:
-            return work.prior  # the books could not be read: its fate is as unknown as before
         return self._unsent(work, attempts=1)
 
     def _unknown(
@@ -145,24 +149,28 @@ class Bookkeeper:
         self._wait(
             subject, WaitReason.OUTCOME_UNKNOWN, due_in_s=delay, detail=detail, attempts=tries
         )
-        if work.update:  # may be repeated: the customer is there whatever happened
-            return self._unsent(work, attempts=0)
-        if not_before_s is not None and work.prior:
-            return replace(work.prior, state=State.UNKNOWN)  # nothing new was sent
-        entry = self._entry(work, State.UNKNOWN)
-        return replace(entry, sent_at=self._now())
+        # An update may be repeated: the customer is there whatever happened.
+        return self._unsent(work, attempts=0)
 
-    def _not_sent(self, subject: Subject, work: Work, detail: str) -> Entry:
+    def _not_sent(
+        self, subject: Subject, work: Work, detail: str, *, due_in_s: float = 0.0
+    ) -> Entry:
         self._wait(
             subject,
             WaitReason.RETRY_AT,
-            due_in_s=0.0,
+            due_in_s=due_in_s,
             detail=detail,
             attempts=self._tries(subject),
         )
-        if work.look in (Look.UNKNOWN, Look.ONLY) and work.prior:
-            return replace(work.prior, state=State.UNKNOWN)
         return self._unsent(work, attempts=0)
+
+    def _closed(self, subject: Subject, work: Work, error: Unavailable) -> Entry:
+        """Due at once, but later and later when it is always this one that finds the system
+        closed: the others must not wait behind it for ever."""
+        self._closings[subject.key] += 1
+        again = self._closings[subject.key] - 1
+        delay = self._policy.probe_delay_s(again) if again else 0.0
+        return self._not_sent(subject, work, str(error), due_in_s=delay)
 
     def not_attempted(self, subject: Subject, work: Work) -> Entry:
         """The batch stopped before this one: it is tried again as soon as the system is open."""
@@ -171,11 +179,30 @@ class Bookkeeper:
         return entry
 
     def _unsent(self, work: Work, *, attempts: int) -> Entry:
-        """Back to what was known before: the books are unchanged."""
-        if work.prior and work.prior.state is not State.SENDING:
-            return replace(work.prior, attempts=work.prior.attempts + attempts)
+        """Back to what was known before: the books are unchanged, or as unknown as they were."""
+        prior = work.prior
+        if work.fate_unknown and not work.answered:
+            return replace(self._unknown_still(work), state=State.UNKNOWN)
+        if prior and prior.state is State.DONE:
+            return replace(prior, attempts=prior.attempts + attempts)
         entry = self._entry(work, State.WAITING)
-        return replace(entry, attempts=entry.attempts + attempts)
+        return replace(entry, attempts=entry.attempts + attempts, sent_at=None)
+
+    def _unknown_still(self, work: Work) -> Entry:
+        """What was sent keeps its content, its time and its attempts, hence its key."""
+        entry = self._entry(work, State.UNKNOWN)
+        prior = work.prior
+        if work.began and not work.update:
+            return replace(entry, sent_at=self._now())
+        if prior is None:
+            raise AssertionError("an unknown fate without a sending")
+        same_version = prior.dataversion == work.dataversion
+        return replace(
+            entry,
+            fingerprint=prior.fingerprint,
+            generation=prior.generation,
+            reason=prior.reason if same_version else "",
+        )
 
     def _entry(self, work: Work, state: State) -> Entry:
         prior = work.prior
@@ -260,8 +287,11 @@ class Bookkeeper:
         self._left(key)
 
     def recovered(self, entry: Entry) -> None:
-        """A document that Membri says is in the books was found there; the ledger had lost it."""
+        """A document that Membri says is in the books was found there; the ledger had lost it.
+
+        A version of it that still waits is older than what Membri says."""
         self._entries[entry.key] = entry
+        self._left(entry.key)
         self._release.add(entry.key)
         self._note(entry.key, "recovered", entry.reference)
 

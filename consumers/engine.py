@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from consumers.attempt import Attempt, Closed, Ending, Failed, Work
+from consumers.attempt import Attempt, Closed, Ending, Failed, Work, ending_of
 from consumers.batch import WAVES, Batch, Item, gather, wave
 from consumers.bookkeeping import Bookkeeper
 from consumers.errors import Unavailable
 from consumers.knowledge import Knowledge, LeaseKeeper, LedgerSteps
-from consumers.ledger.port import Changes, Entry, Key, Ledger, State, Wait
+from consumers.ledger.port import Changes, Entry, Ledger, State, Wait
 from consumers.ordering import (
     TAKEN_BACK,
     Confirm,
@@ -29,17 +29,15 @@ from consumers.ordering import (
     Look,
     Send,
     gate_account,
-    gate_invoice,
-    gate_journal_entry,
-    gate_payment,
+    gate_document,
 )
 from consumers.retrying import RetryPolicy
-from consumers.system import System
+from consumers.system import Found, Lookup, System
 from consumers.telling import Subject, Teller
 from schemas.events import Withdrawn
 from schemas.facts import Observer, unobserved
 from schemas.reasons import Reason
-from schemas.records import Account, Invoice, JournalEntry, Payment, discrepancy, fingerprint
+from schemas.records import Account, discrepancy, fingerprint
 from schemas.statuses import HELD, Entity
 from schemas.wire.channel import Delivery
 
@@ -120,29 +118,33 @@ class Engine:
             if entry and entry.state is State.DONE:
                 self._book.dropped(item.key, "taken back after it was transferred")
             elif entry and entry.state in (State.SENDING, State.UNKNOWN):
-                self._book.withdrawn(
-                    item.key, replace(entry, reason=TAKEN_BACK), "its fate is unknown: looked up"
-                )
-                if item.wait is None and item.replaced:
-                    self._book.keep_looking(item.key, item.replaced, entry.account_id)
+                self._keep_looking(item, replace(entry, reason=TAKEN_BACK))
             else:
                 account = item.event.partitionkey
                 gone = Entry(item.key, State.WITHDRAWN, account, dataversion=item.event.dataversion)
                 if entry:
-                    gone = replace(entry, state=State.WITHDRAWN)
+                    gone = replace(entry, state=State.WITHDRAWN, reason=TAKEN_BACK)
                 self._book.withdrawn(item.key, gone, f"status={item.event.data.status}")
                 self._book.leave(item.key)
+
+    def _keep_looking(self, item: Item, entry: Entry) -> None:
+        """Taken back while its fate was unknown: the books are asked all the same. What looks is
+        the version that waits, or that came just before; the entry names it, so that it alone is
+        never sent."""
+        older = item.replaced
+        if older is not None:
+            entry = replace(entry, dataversion=older.event.dataversion)
+            self._book.keep_looking(item.key, older.body, entry.account_id)
+        self._book.withdrawn(item.key, entry, "its fate is unknown: looked up")
 
     def _refuse_what_does_not_add_up(self, batch: Batch, known: Knowledge) -> None:
         """Before anything is sent, so that a wrong invoice does not bring its customer along."""
         for item in list(batch.items.values()):
             if isinstance(item.event, Withdrawn) or isinstance(item.event.data, Account):
                 continue
-            entry = known.entries.get(item.key)
-            if entry and entry.state is not State.WAITING and entry.state is not State.FAILED:
-                continue
-            wrong = discrepancy(item.event.data)
-            if wrong is None:
+            entry, wrong = known.entries.get(item.key), discrepancy(item.event.data)
+            in_books = entry and entry.state in (State.DONE, State.SENDING, State.UNKNOWN)
+            if wrong is None or in_books:
                 continue
             subject = self._subject(item, known)
             work = self._work(subject, Send(None), known)
@@ -157,15 +159,10 @@ class Engine:
         """Accounts À transférer, and those that documents of this batch bring along."""
         planned: list[tuple[Subject, Work]] = []
         asked = {item.key for item in items}
-        for item in items:
-            if self._buried_already(item, known):
-                continue
-            subject = self._subject(item, known)
-            decision = self._gate_account(subject, known)
-            self._plan(subject, decision, known, planned)
-        for subject in known.brought_along(batch, asked):
-            decision = self._gate_account(subject, known)
-            self._plan(subject, decision, known, planned)
+        fresh = [item for item in items if not self._settled_already(item, known)]
+        subjects = [self._subject(item, known) for item in fresh]
+        for subject in (*subjects, *known.brought_along(batch, asked)):
+            self._plan(subject, self._gate_account(subject, known), known, planned)
         self._carry_out(planned, known)
 
     def _gate_account(self, subject: Subject, known: Knowledge) -> Decision:
@@ -183,46 +180,51 @@ class Engine:
 
     def _document_wave(self, items: list[Item], known: Knowledge) -> None:
         planned: list[tuple[Subject, Work]] = []
-        self._closed = self._closed or known.recover_lost(items, self._system, self._book)
         for item in items:
-            if self._buried_already(item, known):
+            if self._settled_already(item, known):
                 continue
             subject = self._subject(item, known)
-            if self._closed is not None:
-                work = self._work(subject, Send(None), known)
-                known.entries[item.key] = self._book.not_attempted(subject, work)
+            if not self._recovered(subject, known):
                 continue
-            self._plan(subject, self._gate_document(subject, known), known, planned)
+            decision = gate_document(
+                subject.record,
+                known.entries.get(subject.key),
+                known.entries,
+                known.blocked,
+                fingerprint=subject.fingerprint,
+                dataversion=subject.dataversion,
+            )
+            if self._closed is not None and isinstance(decision, Send):
+                self._not_attempted(subject, known)
+            else:
+                self._plan(subject, decision, known, planned)
         self._carry_out(planned, known)
 
-    def _gate_document(self, subject: Subject, known: Knowledge) -> Decision:
-        record, entry = subject.record, known.entries.get(subject.key)
-        version = subject.dataversion
-        match record:
-            case Invoice():
-                return gate_invoice(
-                    record,
-                    entry,
-                    known.entries,
-                    known.blocked,
-                    fingerprint=subject.fingerprint,
-                    dataversion=version,
-                )
-            case Payment():
-                return gate_payment(
-                    record,
-                    entry,
-                    known.entries,
-                    known.blocked,
-                    fingerprint=subject.fingerprint,
-                    dataversion=version,
-                )
-            case JournalEntry():
-                needs = Key(Entity.PAYMENT, record.payment_id)
-                fp = subject.fingerprint
-                return gate_journal_entry(needs, entry, known.entries, fp=fp, dataversion=version)
-            case _:
-                raise TypeError(f"{subject.key} is no document")
+    def _not_attempted(self, subject: Subject, known: Knowledge) -> None:
+        work = self._work(subject, Send(None), known)
+        known.entries[subject.key] = self._book.not_attempted(subject, work)
+
+    def _recovered(self, subject: Subject, known: Knowledge) -> bool:
+        """Whether what it needs could be looked for, where the ledger has lost it; if not, that
+        is how this record ends in this batch."""
+        if not known.lost_documents(subject.record):
+            return True
+        if self._closed is not None:
+            self._not_attempted(subject, known)
+            return False
+        ending = ending_of(lambda: known.recover_lost(subject.record, self._find, self._book))
+        if ending is None:
+            return True
+        self._count(ending)
+        if isinstance(ending, Closed):
+            self._closed = ending.error
+        work = self._work(subject, Send(None), known)
+        known.entries[subject.key] = self._book.ended(subject, work, ending, 0.0)
+        return False
+
+    def _find(self, lookup: Lookup) -> Found | None:
+        self._may_call()
+        return self._system.find(lookup)
 
     def _plan(
         self,
@@ -247,12 +249,13 @@ class Engine:
                 if subject.asked:
                     self._book.dropped(subject.key, why)
 
-    def _buried_already(self, item: Item, known: Knowledge) -> bool:
-        """A crash came between the commit of its failure and its acknowledgement."""
+    def _settled_already(self, item: Item, known: Knowledge) -> bool:
+        """A crash came between the commit of its failure, or of its withdrawal, and its
+        acknowledgement."""
         entry = known.entries.get(item.key)
         return (
             entry is not None
-            and entry.state is State.FAILED
+            and entry.state in (State.FAILED, State.WITHDRAWN)
             and item.redelivered
             and not item.replayed
             and item.wait is None
@@ -341,10 +344,6 @@ class Engine:
     def _subject(self, item: Item, known: Knowledge) -> Subject:
         if isinstance(item.event, Withdrawn):
             raise TypeError(f"{item.key} was taken back")
-        entry, wait = known.entries.get(item.key), known.waits.get(item.key, item.wait)
-        version = item.event.dataversion
-        if wait and (entry is None or entry.dataversion != version):
-            wait = replace(wait, attempts=0, first_failed_at=None)
         record = item.event.data
         # An account from the waiting room may have been brought along by a document.
         asked = not (isinstance(record, Account) and record.status in HELD)
@@ -353,10 +352,10 @@ class Engine:
             record,
             item.event,
             item.body,
-            version,
+            item.event.dataversion,
             fingerprint(record),
             asked=asked,
-            wait=wait,
+            wait=known.wait_of(item),
         )
 
     def _work(self, subject: Subject, send: Send, known: Knowledge) -> Work:

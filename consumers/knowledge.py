@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from consumers.attempt import Ending, Failed
 from consumers.batch import Batch, Item
 from consumers.bookkeeping import Bookkeeper
-from consumers.errors import Rejected, Transient, Unavailable
+from consumers.errors import Rejected
 from consumers.ledger.port import Entry, Key, Lease, Ledger, State, Wait
 from consumers.ordering import Hold, account_key
-from consumers.system import Found, Lookup, RemoteRef, System
+from consumers.system import Found, Lookup, RemoteRef
 from consumers.telling import Subject
 from schemas.events import Origin, Withdrawn, to_transfer
-from schemas.reasons import SystemReason, WaitReason
+from schemas.reasons import WaitReason
 from schemas.records import Account, DocumentRef, Invoice, Payment, Record, fingerprint
 from schemas.statuses import Entity, Status
-from schemas.wire.codec import encode
+from schemas.wire.codec import Unreadable, decode, encode
+
+Find = Callable[[Lookup], Found | None]
+"""`System.find`, for as long as this process may call."""
 
 
 @dataclass
@@ -59,6 +62,19 @@ class Knowledge:
         waits = ledger.waits([item.key for item in batch.items.values()])
         return cls(ledger.entries(keys | accounts), waits, with_invoice)
 
+    def wait_of(self, item: Item) -> Wait | None:
+        """Its place in the waiting room; a newer version of it starts counting its tries anew."""
+        wait = self.waits.get(item.key, item.wait)
+        if wait is None or wait.body == item.body or not wait.attempts:
+            return wait
+        try:
+            waited = decode(wait.body)
+        except Unreadable:
+            return replace(wait, attempts=0, first_failed_at=None)
+        if waited.dataversion == item.event.dataversion:
+            return wait
+        return replace(wait, attempts=0, first_failed_at=None)
+
     def brought_along(self, batch: Batch, asked: set[Key]) -> list[Subject]:
         """Accounts not asked for themselves that documents of this batch need: newest snapshot."""
         newest: dict[Key, Item] = {}
@@ -72,12 +88,15 @@ class Knowledge:
                 continue
             newest.pop(key, None)
             newest[key] = item
-        return [self._snapshot(item) for item in newest.values()]
+        return [self._snapshot(item, batch.items.get(key)) for key, item in newest.items()]
 
-    def _snapshot(self, item: Item) -> Subject:
+    def _snapshot(self, item: Item, taken_back: Item | None) -> Subject:
         if isinstance(item.event, Withdrawn) or isinstance(item.event.data, Account):
             raise TypeError(f"{item.key} brings no account along")
         account = item.event.data.account
+        if taken_back is not None and isinstance(taken_back.event, Withdrawn):
+            # It was put on hold while the document was queued: the snapshot cannot know.
+            account = account.model_copy(update={"status": taken_back.event.data.status})
         event = to_transfer(
             account,
             Origin.of(item.event),
@@ -117,34 +136,31 @@ class Knowledge:
                 found[ref.id] = RemoteRef(entry.remote_id, entry.reference)
         return found
 
-    def recover_lost(
-        self, items: Iterable[Item], system: System, book: Bookkeeper
-    ) -> Unavailable | None:
-        """Documents that Membri has as transferred and the ledger does not know: the ledger was
-        lost, or a person made them by hand. Found in the books, they count as there."""
-        for item in items:
-            if isinstance(item.event, Withdrawn):
+    def recover_lost(self, record: Record, find: Find, book: Bookkeeper) -> None:
+        """Documents that `record` needs, that Membri has as transferred and the ledger does not
+        know: the ledger was lost, or a person made them by hand. Found in the books, they count as
+        there. Raises what `find` does, but Rejected: then `record` waits for the document."""
+        for ref in self.lost_documents(record):
+            try:
+                self._recover(ref, record, find, book)
+            except Rejected:
                 continue
-            for ref in documents_of(item.event.data):
-                try:
-                    self._recover(ref, item.event.data, system, book)
-                except Unavailable as closed:
-                    return closed
-                except Transient as error:
-                    return Unavailable(
-                        SystemReason.UNREACHABLE, error.detail, retry_after_s=error.retry_after_s
-                    )
-                except Rejected:
-                    continue
-        return None
 
-    def _recover(self, ref: DocumentRef, record: Record, system: System, book: Bookkeeper) -> None:
+    def lost_documents(self, record: Record) -> list[DocumentRef]:
+        """Those that Membri has as transferred and the ledger has not as done."""
+        return [
+            ref
+            for ref in documents_of(record)
+            if ref.reference and ref.status is Status.TRANSFERRED and self._is_lost(ref)
+        ]
+
+    def _is_lost(self, ref: DocumentRef) -> bool:
+        entry = self.entries.get(Key(Entity.INVOICE, ref.id))
+        return entry is None or entry.state not in (State.DONE, State.SENDING, State.UNKNOWN)
+
+    def _recover(self, ref: DocumentRef, record: Record, find: Find, book: Bookkeeper) -> None:
         key = Key(Entity.INVOICE, ref.id)
-        entry = self.entries.get(key)
-        lost = entry is None or entry.state in (State.WAITING, State.WITHDRAWN, State.FAILED)
-        if not lost or not ref.reference or ref.status is not Status.TRANSFERRED:
-            return
-        found: Found | None = system.find(
+        found = find(
             Lookup(
                 Entity.INVOICE,
                 ref.id,

@@ -7,12 +7,12 @@ Send, Confirm, Hold or Drop. The rules are those of the domain page; each branch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from consumers.ledger.port import Entry, Key, State
 from schemas.reasons import WaitReason
-from schemas.records import Account, DocumentRef, Invoice, Payment
+from schemas.records import Account, DocumentRef, Invoice, JournalEntry, Payment, Record
 from schemas.statuses import HELD, Entity, Status
 
 
@@ -62,8 +62,18 @@ class Drop:
 Decision = Send | Confirm | Hold | Drop
 
 _IN_FLIGHT = frozenset({State.SENDING, State.UNKNOWN})
+_TOLD = frozenset({State.FAILED, State.WITHDRAWN})
 TAKEN_BACK = "withdrawn"
 """`Entry.reason` of a record taken back while its fate was unknown."""
+
+
+def fate_unknown(entry: Entry) -> bool:
+    """Whether it was sent and may be in the books without our knowing.
+
+    A record may fail, or be taken back, before the books could say: `sent_at` then stays, and the
+    next version is looked for first, however much later it comes.
+    """
+    return entry.state in _IN_FLIGHT or (entry.state in _TOLD and entry.sent_at is not None)
 
 
 def account_key(account: Account) -> Key:
@@ -84,10 +94,12 @@ def gate_account(
     `asked`: it is À transférer itself, not merely brought along by a document. `has_invoice`: one
     of its invoices is to be transferred. `fingerprint`, `dataversion`: of this version.
     """
-    if entry and entry.state in _IN_FLIGHT:
-        return _in_flight(entry, dataversion)
     if entry and entry.state is State.DONE:
         return _known_account(account, entry, asked, fingerprint)
+    if entry and entry.state is State.FAILED and entry.dataversion == dataversion and not asked:
+        return Hold(WaitReason.WAITS_FOR_ACCOUNT, account_key(account), detail="status=failed")
+    if entry and fate_unknown(entry) and not account.reference:
+        return _account_in_flight(account, entry, asked, fingerprint, dataversion)
     if account.reference:
         # Rule 3, and rule 5 when it is À transférer itself. Linking alone writes nothing, so a
         # held account may be linked.
@@ -96,13 +108,21 @@ def gate_account(
         return Hold(
             WaitReason.WAITS_FOR_ACCOUNT, account_key(account), detail=f"status={account.status}"
         )
-    if entry and entry.state is State.FAILED and entry.dataversion == dataversion and not asked:
-        return Hold(WaitReason.WAITS_FOR_ACCOUNT, account_key(account), detail="status=failed")
     if not account.new_account:
         return Hold(WaitReason.ACCOUNT_TO_VERIFY, account_key(account))  # rule 4
     if not has_invoice:
         return Hold(WaitReason.WAITS_FOR_INVOICE, detail="first_invoice")  # rule 1a
-    return Send(Look.FIRST)
+    return Send(Look.FIRST, and_update=asked)
+
+
+def _account_in_flight(
+    account: Account, entry: Entry, asked: bool, fingerprint: str, dataversion: str
+) -> Send:
+    if account.status in HELD and not asked:
+        return Send(Look.ONLY)  # held since it was sent: if it is not there, it is not created
+    send = _in_flight(entry, dataversion)
+    changed = asked and entry.fingerprint != fingerprint
+    return replace(send, and_update=changed and send.look is Look.UNKNOWN)
 
 
 def _known_account(account: Account, entry: Entry, asked: bool, fingerprint: str) -> Decision:
@@ -113,6 +133,32 @@ def _known_account(account: Account, entry: Entry, asked: bool, fingerprint: str
     if entry.fingerprint == fingerprint:
         return Confirm(entry)
     return Send(None, update=entry.remote_id)  # rule 5
+
+
+def gate_document(
+    record: Record,
+    entry: Entry | None,
+    others: Mapping[Key, Entry],
+    blocked: Mapping[str, Hold],
+    *,
+    fingerprint: str,
+    dataversion: str,
+) -> Decision:
+    """The decision for anything but an account; see the gate of each."""
+    match record:
+        case Invoice():
+            return gate_invoice(
+                record, entry, others, blocked, fingerprint=fingerprint, dataversion=dataversion
+            )
+        case Payment():
+            return gate_payment(
+                record, entry, others, blocked, fingerprint=fingerprint, dataversion=dataversion
+            )
+        case JournalEntry():
+            needs = Key(Entity.PAYMENT, record.payment_id)
+            return gate_journal_entry(needs, entry, others, fp=fingerprint, dataversion=dataversion)
+        case Account():
+            raise TypeError(f"{record.id} is no document")
 
 
 def gate_invoice(
@@ -178,10 +224,12 @@ def _created_once(
     """Rule 12: what is created once is confirmed, compared or looked for, never doubled."""
     if entry is None:
         return None
-    if entry.state in _IN_FLIGHT:
+    if fate_unknown(entry):
         return _in_flight(entry, dataversion)
     if entry.state is not State.DONE:
         return None
+    if reference and entry.reference and reference != entry.reference:
+        return Send(Look.LINK)  # a person typed another one: what that names is the record now
     same = entry.fingerprint == fingerprint
     if same and (reference or entry.dataversion == dataversion):
         return Confirm(entry)

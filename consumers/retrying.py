@@ -34,6 +34,10 @@ class RetryPolicy:
         """Seconds before try number `attempt` + 1 of a record that could not go now."""
         return _delay(_curve(self.first_s, self.cap_s), attempt, retry_after_s)
 
+    def probe_delay_s(self, attempt: int) -> float:
+        """Seconds before a system that was closed is asked again, after its probe succeeded."""
+        return _delay(_curve(self.probe_first_s, self.probe_cap_s), attempt, None)
+
     def unknown_delay_s(self, attempt: int) -> float:
         """Seconds before the books are asked again about a record whose fate is unknown."""
         return _delay(_curve(self.unknown_first_s, self.unknown_cap_s), attempt, None)
