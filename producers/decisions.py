@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from producers.membri import Fetched, MappingProblem, SyncChange
 from schemas.outcomes import Transferred
 from schemas.reasons import Reason
-from schemas.records import Record, fingerprint
+from schemas.records import Account, Record, fingerprint
 from schemas.statuses import Entity, Status
 
 
@@ -77,7 +77,19 @@ class Failure:
     def wanted(self) -> SyncChange:
         return SyncChange(status=Status.TRANSFER_ERROR, error=self.text)
 
+    @property
+    def is_repeated(self) -> bool:
+        """Whether it is an account that was in error already when a document brought it along.
+
+        Writing the same again would change its version, with which its documents would go again,
+        and bring it along again, without an end.
+        """
+        return isinstance(self.record, Account) and self.record.status is Status.TRANSFER_ERROR
+
     def decide(self, now: Fetched) -> SyncChange | None:
+        if now.status is Status.TRANSFER_ERROR and self.is_repeated:
+            told = now.error != "" and self.text.startswith(now.error.rstrip("…"))
+            return SyncChange(error=self.text) if not told and self._same(now) else None
         if now.status is not Status.TO_TRANSFER:
             return None
         if self.again and self.at is not None and now.modified > self.at:

@@ -25,7 +25,7 @@ from producers.dataverse import (
     VersionMismatch,
     system_reason,
 )
-from producers.decisions import Outcome, Success
+from producers.decisions import Failure, Outcome, Success
 from producers.membri import Membri
 from producers.outcomes import NotAnOutcome, Receipt, key_of, read_outcome
 from schemas.facts import Observer, Settled, SystemState, unobserved
@@ -214,7 +214,8 @@ class Settler:
             return "refused"
 
     def _write(self, outcome: Outcome) -> str:
-        etag = outcome.dataversion
+        repeated = isinstance(outcome, Failure) and outcome.is_repeated
+        etag = "" if repeated else outcome.dataversion
         change = outcome.wanted()
         trouble: MembriError = Refused("nothing was tried")
         for round_number in range(ROUNDS):
