@@ -49,10 +49,17 @@ def find(company: Company, lookup: Lookup) -> Found | None:
     """The customer of an account. Raises Rejected(customer_inactive), Unavailable, Transient."""
     row = _by_id(company.client, lookup.remote_id) if lookup.remote_id else None
     if row is None and lookup.reference:
-        row = named(company.client, "Customer", lookup.reference)
+        row = named(company.client, "Customer", lookup.reference) or _renamed(company, lookup)
     if row is not None or lookup.reference:
         return _found(row, lookup) if row is not None else None
     return _find_by_name(company, lookup)
+
+
+def _renamed(company: Company, lookup: Lookup) -> Json | None:
+    """Ours, under the name that Membri has now: we renamed it and were killed before Membri learned
+    of it, so that its reference still says the name before."""
+    row = named(company.client, "Customer", lookup.name) if lookup.name else None
+    return row if row is not None and marked(row, "account", lookup.record_id) else None
 
 
 def _find_by_name(company: Company, lookup: Lookup) -> Found | None:
