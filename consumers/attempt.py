@@ -6,6 +6,7 @@ when this process may no longer send.
 
 from __future__ import annotations
 
+import threading
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
@@ -121,6 +122,32 @@ def ending_of(call: Callable[[], T]) -> T | Ending:
         return Failed(error.reason, error.field, error.detail)
     except Exception:  # noqa: BLE001 — our bug, whatever it is: buried with its traceback
         return Failed(Reason.BUG, detail=traceback.format_exc(limit=-8))
+
+
+class BugRun:
+    """Counts failures in a row that look like ours rather than like a record's. Thread-safe."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._length = 0
+        self._lock = threading.Lock()
+
+    def count(self, ending: Ending | Reason) -> None:
+        reason = ending.reason if isinstance(ending, Failed) else ending
+        with self._lock:
+            if reason in (Reason.BUG, Reason.UNREADABLE):
+                self._length += 1
+            elif not isinstance(ending, Closed):
+                self._length = 0
+
+    def too_many(self) -> bool:
+        return self._length >= self._longest
+
+    def begin_anew(self) -> int:
+        """How many there were."""
+        with self._lock:
+            length, self._length = self._length, 0
+        return length
 
 
 def idempotency_key(chapter: str, work: Work) -> str:

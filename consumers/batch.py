@@ -91,6 +91,8 @@ def gather(
 def _add_wait(batch: Batch, wait: Wait, system: str, chapter: str) -> None:
     try:
         event = decode(wait.body)
+        if not isinstance(event, (*_TO_TRANSFER, Withdrawn)):
+            raise Unreadable(f"type {event.type} is not a record to transfer")
     except Unreadable as error:
         key = f"{wait.key.entity}.{system}.{chapter}"
         name = f"{wait.key.entity}-{wait.key.id}"
@@ -98,8 +100,7 @@ def _add_wait(batch: Batch, wait: Wait, system: str, chapter: str) -> None:
             Refused(Reason.UNREADABLE, str(error), wait.body, key, name, waited=wait.key)
         )
         return
-    if isinstance(event, (*_TO_TRANSFER, Withdrawn)):
-        batch.items[wait.key] = Item(wait.key, event, wait.body, wait=wait)
+    batch.items[wait.key] = Item(wait.key, event, wait.body, wait=wait)
 
 
 def _add_delivery(batch: Batch, delivery: Delivery, system: str, chapter: str) -> None:

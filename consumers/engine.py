@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from consumers.attempt import Attempt, Closed, Ending, Failed, Work, ending_of
+from consumers.attempt import Attempt, BugRun, Closed, Ending, Failed, Work, ending_of
 from consumers.batch import WAVES, Batch, Item, gather, wave
 from consumers.bookkeeping import Bookkeeper
 from consumers.errors import Unavailable
@@ -80,9 +80,9 @@ class Engine:
         self._book = Bookkeeper(
             Teller(failed_by, self._name, chapter, now), self._name, policy, now
         )
-        self._run_max = dead_letter_run_max
-        self._run = 0
+        self._bugs = BugRun(dead_letter_run_max)
         self._closed: Unavailable | None = None
+        self._broken = False
 
     def run(self, deliveries: Sequence[Delivery], due: Sequence[Wait]) -> Result:
         """Carries one batch as far as it can go, and writes down where each record stands."""
@@ -93,7 +93,7 @@ class Engine:
             self._book.refused(refused)
             if refused.waited:
                 self._book.leave(refused.waited)
-            self._count(Reason.UNREADABLE)
+            self._bugs.count(Reason.UNREADABLE)
         for key in batch.superseded:
             self._book.superseded(key)
         self._take_back(batch, known)
@@ -215,7 +215,7 @@ class Engine:
         ending = ending_of(lambda: known.recover_lost(subject.record, self._find, self._book))
         if ending is None:
             return True
-        self._count(ending)
+        self._bugs.count(ending)
         if isinstance(ending, Closed):
             self._closed = ending.error
         work = self._work(subject, Send(None), known)
@@ -312,30 +312,25 @@ class Engine:
     ) -> list[tuple[Subject, Work, Ending | None, float]]:
         ended: list[tuple[Subject, Work, Ending | None, float]] = []
         for subject, work in group:
-            if self._closed is not None or self._run >= self._run_max:
+            if self._broken or self._closed is not None or self._bugs.too_many():
                 ended.append((subject, work, None, 0.0))
                 continue
             started = time.perf_counter()
-            ending = self._attempt.carry_out(work)
-            self._count(ending)
+            try:
+                ending = self._attempt.carry_out(work)
+            except BaseException:
+                self._broken = True  # nothing of this batch can be written down: start no more
+                raise
+            self._bugs.count(ending)
             if isinstance(ending, Closed):
                 self._closed = ending.error
             ended.append((subject, work, ending, time.perf_counter() - started))
         return ended
 
-    def _count(self, ending: Ending | Reason) -> None:
-        """How many failures in a row look like ours rather than like a record's."""
-        reason = ending.reason if isinstance(ending, Failed) else ending
-        if reason in (Reason.BUG, Reason.UNREADABLE):
-            self._run += 1
-        elif not isinstance(ending, Closed):
-            self._run = 0
-
     def _paused(self) -> str | None:
-        if self._run < self._run_max:
+        if not self._bugs.too_many():
             return None
-        reason = f"{self._run} failures in a row that no person can correct"
-        self._run = 0
+        reason = f"{self._bugs.begin_anew()} failures in a row that no person can correct"
         self._ledger.pause(reason)
         return reason
 

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,12 +23,22 @@ class HeldLease:
     """A lease renewed by a thread of its own for as long as it can be."""
 
     def __init__(
-        self, ledger: Ledger, lease: Lease, *, ttl_s: float, now: Callable[[], float]
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        *,
+        ttl_s: float,
+        now: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`lease` was taken just now. `monotonic` bounds it as well: a clock that is set back
+        while the process is frozen must not make a lease that ended look alive."""
         self._ledger = ledger
-        self._lease = lease
         self._ttl_s = ttl_s
         self._now = now
+        self._monotonic = monotonic
+        # One value, so that a reader never sees the end of one renewal with that of another.
+        self._held = (lease, monotonic() + ttl_s)
         self._stop = threading.Event()
         self._lost = False
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
@@ -35,8 +46,8 @@ class HeldLease:
 
     def current(self) -> Lease:
         """The lease while it lasts. Raises LeaseLost at or after its end."""
-        lease = self._lease
-        if self._lost or self._now() >= lease.until:
+        lease, end = self._held
+        if self._lost or self._now() >= lease.until or self._monotonic() >= end:
             raise LeaseLost(f"the lease of {lease.owner} ended")
         return lease
 
@@ -45,14 +56,16 @@ class HeldLease:
         self._stop.set()
         self._thread.join(timeout=self._ttl_s)
         try:
-            self._ledger.release_lease(self._lease)
+            self._ledger.release_lease(self._held[0])
         except LedgerUnavailable as error:
             log.warning("the lease was not given back; it ends by itself: %s", error)
 
     def _renew(self) -> None:
         while not self._stop.wait(self._ttl_s / 3):
+            asked_at = self._monotonic()
             try:
-                self._lease = self._ledger.renew_lease(self._lease, self._now(), self._ttl_s)
+                lease = self._ledger.renew_lease(self._held[0], self._now(), self._ttl_s)
+                self._held = (lease, asked_at + self._ttl_s)
             except LeaseLost:
                 self._lost = True
                 return
@@ -62,18 +75,29 @@ class HeldLease:
 
 def process_name() -> str:
     """This process, so that another one on this machine can tell whether it is still alive."""
-    return "|".join((socket.gethostname(), _boot_id(), str(os.getpid()), _started(os.getpid())))
+    pid = os.getpid()
+    return "|".join((socket.gethostname(), _boot_id(), _pid_space(), str(pid), _started(pid)))
 
 
 def is_dead(owner: str) -> bool:
-    """Whether the process of that name surely runs no more. False when it cannot be known."""
+    """Whether the process of that name surely runs no more. False when it cannot be known.
+
+    Host names are not unique (clones, containers): only the same boot of the same kernel and the
+    same numbering of processes make its number mean anything here.
+    """
     parts = owner.split("|")
-    if len(parts) != 4 or not parts[1] or not parts[3] or not parts[2].isdigit():
+    if len(parts) != 5 or not all(parts[1:]) or not parts[3].isdigit():
         return False
-    host, boot, pid, started = parts
-    if host != socket.gethostname():
-        return False
-    return boot != _boot_id() or _started(int(pid)) != started
+    _, boot, space, pid, started = parts
+    return (boot, space) == (_boot_id(), _pid_space()) and _started(int(pid)) != started
+
+
+def _pid_space() -> str:
+    """The namespace that process numbers belong to (pid_namespaces(7)); empty when unknown."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _boot_id() -> str:

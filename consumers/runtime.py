@@ -76,6 +76,7 @@ class Consumer:
         self._name = system.declaration.name
         self._queue = work_queue(self._name, chapter)
         self._probed_at = 0.0
+        self._closings = 0
         self._said = ""
         self.idle = threading.Event()
         """Set while nothing is ready, nothing is due, and the outbox is empty."""
@@ -191,10 +192,20 @@ class Consumer:
             if closed is not None:
                 self._shut(closed)
                 subscription.close()
-                self._wait(closed.retry_after_s or 0.0)
+                self._wait(self._pause_s(closed))
                 return
+            if not self.idle.is_set():
+                self._closings = 0
             if result.paused is not None or self._ledger.paused() is not None:
                 return
+
+    def _pause_s(self, error: Unavailable) -> float:
+        """Before the next probe. A system whose probe succeeds and that takes nothing all the same
+        (read-only, say) is asked at growing distances."""
+        self._closings += 1
+        again = self._closings - 1
+        delay_s = self._limits.policy.probe_delay_s(again) if again else 0.0
+        return max(delay_s, error.retry_after_s or 0.0)
 
     def _still_open(self) -> Unavailable | None:
         """Probed now and then, so that an authorisation that ends is announced ahead."""
