@@ -90,9 +90,7 @@ def gather(
 
 def _add_wait(batch: Batch, wait: Wait, system: str, chapter: str) -> None:
     try:
-        event = decode(wait.body)
-        if not isinstance(event, (*_TO_TRANSFER, Withdrawn)):
-            raise Unreadable(f"type {event.type} is not a record to transfer")
+        event = _decoded_wait(wait)
     except Unreadable as error:
         key = f"{wait.key.entity}.{system}.{chapter}"
         name = f"{wait.key.entity}-{wait.key.id}"
@@ -101,6 +99,13 @@ def _add_wait(batch: Batch, wait: Wait, system: str, chapter: str) -> None:
         )
         return
     batch.items[wait.key] = Item(wait.key, event, wait.body, wait=wait)
+
+
+def _decoded_wait(wait: Wait) -> ToTransfer | Withdrawn:
+    event = decode(wait.body)
+    if not isinstance(event, (*_TO_TRANSFER, Withdrawn)):
+        raise Unreadable(f"type {event.type} is not a record to transfer")
+    return event
 
 
 def _add_delivery(batch: Batch, delivery: Delivery, system: str, chapter: str) -> None:
