@@ -1,6 +1,7 @@
-"""`membri-sync check`: everything outside, looked at once, one line each with its remedy.
+"""What must be right before anything runs: each thing looked at, with its remedy.
 
-What comes in: settings. What goes out: checks as they are made. Nothing is written anywhere.
+What comes in: settings. What goes out: checks as they are made, their sentences in the reader's
+language; words of outside systems as they came. Nothing is written anywhere.
 """
 
 from __future__ import annotations
@@ -14,28 +15,42 @@ from typing import Literal
 from consumers.errors import Unavailable
 from consumers.ledger.port import LedgerTooNew, LedgerUnavailable
 from ops import wiring
+from ops.language import NOTHING, Said, said
 from ops.settings import Chapter, ConfigurationError, Settings
 from producers.dataverse import AuthFault, MembriError, MembriUnavailable
 from schemas.reasons import SystemReason
-from schemas.wire.channel import BrokerUnavailable
+from schemas.wire.channel import BrokerUnavailable, TopologyConflict
 
-_EXPIRY_WARNING = dt.timedelta(days=14)
+EXPIRY_WARNING = dt.timedelta(days=14)
+State = Literal["ok", "wrong", "unavailable"]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at."""
+    """One thing looked at. `reason`: why an accounting system takes nothing. `detail`: of interest
+    only when something is wrong nearby."""
 
     subject: str
-    state: Literal["ok", "wrong", "unavailable"]
-    text: str
-    remedy: str = ""
+    state: State
+    text: Said
+    remedy: Said = NOTHING
+    reason: SystemReason | None = None
+    detail: bool = False
+
+    def as_json(self) -> dict[str, str]:
+        return {
+            "subject": self.subject,
+            "state": self.state,
+            "text": str(self.text),
+            "remedy": str(self.remedy),
+        }
 
 
 def all_checks(settings: Settings) -> Iterator[Check]:
     """Configuration, broker, ledger, Membri, systems, in that order."""
     chapters = ", ".join(f"{c.slug} → {c.system}" for c in settings.chapters)
-    yield Check("configuration", "ok", f"{settings.file}: {chapters}")
+    text = said("{file}: {chapters}", file=settings.file, chapters=chapters)
+    yield Check("configuration", "ok", text)
     yield _broker(settings)
     yield _ledger(settings)
     yield from _membri(settings)
@@ -43,34 +58,45 @@ def all_checks(settings: Settings) -> Iterator[Check]:
         yield from _system(settings, chapter)
 
 
+def _plain(text: object) -> Said:
+    """Words of an outside system, or of the configuration."""
+    return Said("{text}", {"text": text})
+
+
 def _broker(settings: Settings) -> Check:
-    if not settings.broker.configured:
-        text = "none is configured; `up` starts a private node of this machine"
+    if not wiring.has_broker(settings):
+        text = said("none is configured; `membri-sync up` starts a private one on this machine")
         return Check("broker", "ok", text)
     try:
         wire = wiring.broker(settings, "check")
         wire.verify(wiring.the_topology(settings))
     except ConfigurationError as error:
-        return Check("broker", "wrong", str(error))
+        return Check("broker", "wrong", _plain(error))
     except BrokerUnavailable as error:
-        return Check("broker", "unavailable", str(error), "start it, or correct [broker] url")
-    except LookupError as error:
-        return Check("broker", "wrong", str(error), "membri-sync topology apply")
-    return Check("broker", "ok", f"{wire}: all exchanges and queues are there")
+        if not settings.broker.configured:
+            text = said("the private one of this machine is not running")
+            return Check("broker", "ok", text, said("`membri-sync up` starts it"))
+        remedy = said("start it, or correct [broker] url")
+        return Check("broker", "unavailable", _plain(error), remedy)
+    except TopologyConflict as error:
+        return Check("broker", "wrong", _plain(error), said("membri-sync topology apply"))
+    return Check("broker", "ok", said("{broker}: all exchanges and queues are there", broker=wire))
 
 
 def _ledger(settings: Settings) -> Check:
     url = settings.state.url
-    where = url if url.startswith("sqlite") else "PostgreSQL"
+    sqlite = url.startswith("sqlite")
     try:
         with contextlib.closing(wiring.ledger(settings, settings.chapters[0].slug)) as ledger:
             ledger.paused()
     except LedgerUnavailable as error:
-        return Check("ledger", "unavailable", str(error), "correct [state] url")
+        return Check("ledger", "unavailable", _plain(error), said("correct [state] url"))
     except (LedgerTooNew, ConfigurationError) as error:
-        return Check("ledger", "wrong", str(error))
-    shared = "; a standby must run on this same machine" if url.startswith("sqlite") else ""
-    return Check("ledger", "ok", f"{where}{shared}")
+        return Check("ledger", "wrong", _plain(error))
+    if sqlite:
+        file = url.removeprefix("sqlite:///")
+        return Check("ledger", "ok", said("{file}; a standby must run on this machine", file=file))
+    return Check("ledger", "ok", said("PostgreSQL, which standbys on other machines share"))
 
 
 def _membri(settings: Settings) -> Iterator[Check]:
@@ -78,15 +104,26 @@ def _membri(settings: Settings) -> Iterator[Check]:
         with wiring.dataverse(settings) as client:
             discovery = wiring.look_at_membri(settings, client)
     except AuthFault as error:
-        yield Check("membri", "wrong", str(error), "correct [membri] client_id and client_secret")
+        remedy = said("correct [membri] client_id and its secret")
+        yield Check("membri", "wrong", _plain(error), remedy)
     except MembriUnavailable as error:
-        yield Check("membri", "unavailable", str(error), "correct [membri] url, or try again later")
+        remedy = said("correct [membri] url, or try again later")
+        yield Check("membri", "unavailable", _plain(error), remedy)
     except (MembriError, ConfigurationError) as error:
-        yield Check("membri", "wrong", str(error))
+        yield Check("membri", "wrong", _plain(error))
     else:
         for finding in discovery.findings:
-            state: Literal["ok", "wrong"] = "ok" if finding.ok else "wrong"
-            yield Check(f"membri {finding.subject}", state, finding.text, finding.remedy)
+            state: State = "ok" if finding.ok else "wrong"
+            subject = f"membri {finding.subject}"
+            remedy = Said(finding.remedy)
+            yield Check(subject, state, _plain(finding.text), remedy, detail=finding.ok)
+        good = sum(finding.ok for finding in discovery.findings)
+        if discovery.ok:
+            text = said(
+                "tables, columns, choices, rights and chapters are as the mapping says ({n})",
+                n=good,
+            )
+            yield Check("membri", "ok", text)
 
 
 def _system(settings: Settings, chapter: Chapter) -> Iterator[Check]:
@@ -95,21 +132,29 @@ def _system(settings: Settings, chapter: Chapter) -> Iterator[Check]:
     try:
         health = system.probe()
     except Unavailable as error:
-        wrong = error.reason in (SystemReason.MISCONFIGURED, SystemReason.UNAUTHORISED)
-        remedy = ""
-        if error.reason is SystemReason.UNAUTHORISED:
-            remedy = f"membri-sync authorize {chapter.slug}"
-        yield Check(subject, "wrong" if wrong else "unavailable", str(error), remedy)
+        yield _closed(subject, chapter, error)
         return
     finally:
         system.close()
     until = health.authorised_until
-    text = health.company
-    remedy = ""
-    if until is not None:
-        text += f", authorised until {until:%Y-%m-%d}"
-        if until - dt.datetime.now(dt.UTC) < _EXPIRY_WARNING:
-            remedy = f"soon over: membri-sync authorize {chapter.slug}"
-    yield Check(subject, "ok", text, remedy)
+    if until is None:
+        yield Check(subject, "ok", said("open: {company}", company=health.company))
+    else:
+        text = said(
+            "open: {company}, authorized until {day}", company=health.company, day=until.date()
+        )
+        soon = until - dt.datetime.now(dt.UTC) < EXPIRY_WARNING
+        yield Check(subject, "ok", text, _authorise(chapter) if soon else NOTHING)
     for note in health.notes:
-        yield Check(subject, "ok", note)
+        yield Check(subject, "ok", _plain(note))
+
+
+def _closed(subject: str, chapter: Chapter, error: Unavailable) -> Check:
+    wrong = error.reason in (SystemReason.MISCONFIGURED, SystemReason.UNAUTHORISED)
+    remedy = _authorise(chapter) if error.reason is SystemReason.UNAUTHORISED else NOTHING
+    state: State = "wrong" if wrong else "unavailable"
+    return Check(subject, state, _plain(error.detail), remedy, error.reason)
+
+
+def _authorise(chapter: Chapter) -> Said:
+    return said("membri-sync authorize {chapter}", chapter=chapter.slug)

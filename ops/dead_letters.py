@@ -8,11 +8,12 @@ transferred.
 
 from __future__ import annotations
 
-import datetime as dt
 import getpass
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from ops.language import NOTHING, Said, said
 from producers.dataverse import RecordGone
 from producers.membri import Fetched, MappingProblem, Membri
 from schemas.events import (
@@ -26,15 +27,23 @@ from schemas.events import (
     to_transfer,
 )
 from schemas.reasons import Reason
-from schemas.statuses import Status
-from schemas.wire.channel import BrokerUnavailable, Delivery, PublishOutcome
+from schemas.statuses import LABELS_FR, Status
+from schemas.wire.channel import (
+    Broker,
+    Delivery,
+    Outgoing,
+    Publisher,
+    PublishOutcome,
+    TopologyConflict,
+)
 from schemas.wire.codec import Unreadable, decode, to_outgoing
 from schemas.wire.dead_letters import DeadLetter, read_dead_letter
-from schemas.wire.rabbit import RabbitBroker
 from schemas.wire.topology import UNROUTED_QUEUE, dead_queues
 
 REPLAYED_BY = "x-replayed-by"
 PAGE = 100_000
+WINDOW = 100
+"""Letters published before those that were confirmed are removed: one pass over a queue each."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +98,17 @@ def _same(asked: str, letter: Letter) -> bool:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What became of one letter. `outcome`: replayed, refused, gone."""
+    """What became of one letter. All but the replayed ones lie where they were."""
 
     letter: Letter
-    outcome: str
-    detail: str = ""
+    outcome: Literal["replayed", "refused", "gone", "unconfirmed"]
+    detail: Said = NOTHING
 
 
 class DeadLetters:
     """The dead-letter queues of the configured systems."""
 
-    def __init__(self, broker: RabbitBroker, systems: Iterable[str]) -> None:
+    def __init__(self, broker: Broker, systems: Iterable[str]) -> None:
         self._broker = broker
         names = [queue for system in dict.fromkeys(systems) for queue in dead_queues(system)]
         self._queues = [*names, UNROUTED_QUEUE]
@@ -107,13 +116,19 @@ class DeadLetters:
     def all(self, wanted: Filter | None = None) -> list[Letter]:
         """Those that the filter lets through, oldest first in each queue; none is removed.
 
-        Raises BrokerUnavailable.
+        Raises BrokerUnavailable, and TopologyConflict where a queue was never declared.
         """
         return [letter for letter in self._browse() if wanted is None or wanted(letter)]
 
     def _browse(self) -> Iterator[Letter]:
         for queue in self._queues:
-            if self._broker.depth(queue) == 0:
+            try:
+                depth = self._broker.depth(queue)
+            except KeyError:
+                raise TopologyConflict(
+                    f"there is no queue {queue}: `membri-sync topology apply` makes it"
+                ) from None
+            if depth == 0:
                 continue
             for delivery in self._broker.browse(queue, PAGE):
                 yield _letter(delivery)
@@ -131,36 +146,39 @@ class DeadLetters:
         progress: Callable[[int], None] = lambda _: None,
     ) -> list[Replayed]:
         """Sends them again, each as its record is now in Membri, or as it was when `membri` is
-        None. Publishes with confirms, then removes. Raises BrokerUnavailable, MembriError."""
+        None. Of several letters of one record only the newest is sent; the others are removed
+        with it. Raises BrokerUnavailable, MembriError; what was confirmed till then is removed."""
         ended: list[Replayed] = []
-        newest: dict[tuple[str, str], Letter] = {}
-        for letter in letters:
-            newest[letter.dead.entity, letter.dead.subject or letter.id] = letter
-        older = [one for one in letters if one not in newest.values()]
+        newest, older = _newest(letters)
         publisher = self._broker.publisher()
         try:
-            for count, letter in enumerate(_parents_first(newest.values()), start=1):
-                event, refusal = _event(letter, membri)
-                if event is None:
-                    ended.append(refusal or Replayed(letter, "refused"))
-                else:
-                    message = replace(
-                        to_outgoing(event), headers={REPLAYED_BY: by or getpass.getuser()}
-                    )
-                    [outcome] = publisher.publish([message])
-                    if outcome is not PublishOutcome.CONFIRMED:
-                        raise BrokerUnavailable(
-                            f"the replay of {letter.id} was not confirmed ({outcome}); "
-                            "it stays where it is"
-                        )
-                    self._remove([letter])
-                    ended.append(Replayed(letter, "replayed"))
-                progress(count)
+            for start in range(0, len(newest), WINDOW):
+                ended += self._replay(newest[start : start + WINDOW], membri, publisher, by)
+                progress(len(ended))
         finally:
             publisher.close()
-        gone = {(one.letter.dead.entity, one.letter.dead.subject) for one in ended}
-        self._remove([o for o in older if (o.dead.entity, o.dead.subject) in gone])
+        went = {_record(one.letter) for one in ended if one.outcome == "replayed"}
+        self._remove([letter for letter in older if _record(letter) in went])
         return ended
+
+    def _replay(
+        self, letters: Sequence[Letter], membri: Membri | None, publisher: Publisher, by: str
+    ) -> list[Replayed]:
+        headers = {REPLAYED_BY: by or getpass.getuser()}
+        refused: list[Replayed] = []
+        ready: list[tuple[Letter, Outgoing]] = []
+        for letter in letters:
+            event = _event(letter, membri)
+            if isinstance(event, Replayed):
+                refused.append(event)
+            else:
+                ready.append((letter, replace(to_outgoing(event), headers=headers)))
+        outcomes = publisher.publish([message for _, message in ready]) if ready else []
+        told = [
+            _told(letter, outcome) for (letter, _), outcome in zip(ready, outcomes, strict=True)
+        ]
+        self._remove([one.letter for one in told if one.outcome == "replayed"])
+        return [*refused, *told]
 
     def _remove(self, letters: Sequence[Letter]) -> int:
         removed = 0
@@ -177,49 +195,67 @@ def _letter(delivery: Delivery) -> Letter:
     return Letter(delivery.message_id, delivery.queue, read_dead_letter(delivery))
 
 
+def _told(letter: Letter, outcome: PublishOutcome) -> Replayed:
+    if outcome is PublishOutcome.CONFIRMED:
+        return Replayed(letter, "replayed")
+    text = said("the broker did not confirm it ({outcome})", outcome=outcome)
+    return Replayed(letter, "unconfirmed", text)
+
+
 _ORDER = {"account": 0, "invoice": 1, "payment": 2, "journal_entry": 3}
 
 
-def _parents_first(letters: Iterable[Letter]) -> list[Letter]:
-    return sorted(letters, key=lambda letter: _ORDER.get(letter.dead.entity, 9))
+def _record(letter: Letter) -> tuple[str, str]:
+    """Which record it is about; itself where it names none."""
+    return letter.dead.entity, letter.dead.subject or letter.id
 
 
-def _event(letter: Letter, membri: Membri | None) -> tuple[ToTransfer | None, Replayed | None]:
+def _newest(letters: Iterable[Letter]) -> tuple[list[Letter], list[Letter]]:
+    """The newest letter of each record, parents first, and all the others."""
+    newest: dict[tuple[str, str], Letter] = {}
+    older: list[Letter] = []
+    for letter in letters:  # a queue gives the oldest first
+        if (before := newest.pop(_record(letter), None)) is not None:
+            older.append(before)
+        newest[_record(letter)] = letter
+    return sorted(newest.values(), key=lambda one: _ORDER.get(one.dead.entity, 9)), older
+
+
+def _event(letter: Letter, membri: Membri | None) -> ToTransfer | Replayed:
     known = letter.record()
     if known is None:
-        return None, Replayed(letter, "refused", "it cannot be read as a record of ours")
+        return Replayed(letter, "refused", said("it cannot be read as a record of ours"))
     if membri is None:
-        return known, None
+        return known
     try:
         found = membri.read(entity_of(known), known.subject)
     except RecordGone:
-        return None, Replayed(letter, "gone", "Membri no longer has this record")
+        return Replayed(letter, "gone", said("Membri no longer has this record"))
     return _refreshed(letter, known, found, membri)
 
 
 def _refreshed(
     letter: Letter, known: ToTransfer, found: Fetched, membri: Membri
-) -> tuple[ToTransfer | None, Replayed | None]:
+) -> ToTransfer | Replayed:
     if found.content is None or found.chapter is None:
-        return None, Replayed(letter, "refused", "its chapter is not configured here")
+        return Replayed(letter, "refused", said("its chapter is not configured here"))
     if isinstance(found.content, MappingProblem):
         problem = found.content
-        return None, Replayed(
-            letter, "refused", f"{problem.reason} {problem.field} {problem.detail}".strip()
-        )
+        told = f"{problem.reason} {problem.field} {problem.detail}".strip()
+        return Replayed(letter, "refused", said("{problem}", problem=told))
     if found.status not in (Status.TRANSFER_ERROR, Status.TO_TRANSFER):
-        return None, Replayed(letter, "refused", f"its status in Membri is {found.status}")
+        told = f"« {LABELS_FR[found.status]} »" if found.status else "?"
+        return Replayed(letter, "refused", said("its status in Membri is {status}", status=told))
     origin = Origin(
         environment=membri.environment, chapter=found.chapter.slug, system=found.chapter.system
     )
-    event = to_transfer(
+    return to_transfer(
         found.content,
         origin,
         dataversion=found.etag,
         time=found.modified,
         traceparent=known.traceparent,
     )
-    return event, None
 
 
 def summary(letters: Iterable[Letter]) -> dict[tuple[str, str, Reason], int]:
@@ -229,8 +265,3 @@ def summary(letters: Iterable[Letter]) -> dict[tuple[str, str, Reason], int]:
         key = (letter.dead.system, letter.dead.entity, letter.dead.reason)
         counts[key] = counts.get(key, 0) + 1
     return counts
-
-
-def oldest_failure(letters: Iterable[Letter]) -> dt.datetime | None:
-    times = [one.dead.first_failed_at for one in letters if one.dead.first_failed_at]
-    return min(times, default=None)

@@ -31,7 +31,7 @@ URL_FILE = "MEMBRI_SYNC__BROKER__URL_FILE"
 def private_broker(folder: Path) -> tuple[str, Path]:
     """The address of the private node kept in `folder`, and the file (0600) that holds it."""
     url = node_address(folder).url
-    path = folder / "url"
+    path = wiring.private_url_file(folder)
     path.touch(mode=0o600)
     path.write_text(url, encoding="utf-8")
     return url, path
@@ -70,7 +70,7 @@ class Fleet:
         found: list[Child] = []
         if self.broker is not None:
             private_broker(self.broker)
-            environment[URL_FILE] = str(self.broker / "url")
+            environment[URL_FILE] = str(wiring.private_url_file(self.broker))
             argv = (sys.executable, "-m", "ops.broker.node", "--base", str(self.broker))
             found.append(Child("broker", argv, environment, ready=self._declared, stop_grace_s=40))
         roles: list[tuple[str, ...]] = [("overview",), ("poll",), ("settle",)]

@@ -1,10 +1,12 @@
 """The metrics catalogue, and the only place that knows prometheus_client.
 
 What comes in: facts of producers and consumers, and overviews of ledger and broker. What goes out:
-`/metrics` on the configured address. Labels come from closed lists only.
+`/metrics` on the configured address. Labels come from closed lists only: a value that is on none
+becomes `unknown`, so that no message can make the number of series grow.
 
 Several processes of one machine share one endpoint: `up` sets PROMETHEUS_MULTIPROC_DIR for its
 children, and `overview` serves the sum. A role that runs alone serves its own.
+`ops/runbooks/metrics.md` is made from CATALOGUE (`python -m ops.metrics`).
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -37,12 +41,104 @@ from schemas.facts import (
     SystemState,
     TransferEnded,
 )
+from schemas.statuses import Entity
+from schemas.systems import System
+from schemas.wire.topology import UNKNOWN
 
 log = logging.getLogger(__name__)
 
+PREFIX = "membri_sync_"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _CRITICAL = (1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 21600, 86400)
+
+Kind = Literal["counter", "gauge", "histogram"]
+_SE = ("system", "entity")
+_SCH = ("system", "chapter")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric as it is exported, without the prefix. Counters end in `_total`."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    meaning: str
+    buckets: tuple[float, ...] = ()
+
+
+CATALOGUE = (
+    Metric("records_published_total", "counter", _SE, "Records published to a queue."),
+    Metric("transfers_total", "counter", (*_SE, "outcome"), "Transfers that ended, and how."),
+    Metric(
+        "transfer_duration_seconds",
+        "histogram",
+        _SE,
+        "Time spent in the accounting system for one record.",
+        _SECONDS,
+    ),
+    Metric(
+        "critical_time_seconds",
+        "histogram",
+        _SE,
+        "From the change in Membri to its final status there.",
+        _CRITICAL,
+    ),
+    Metric(
+        "waiting", "gauge", ("reason", *_SCH), "Records in the waiting room, by what they wait for."
+    ),
+    Metric(
+        "oldest_waiting_timestamp_seconds",
+        "gauge",
+        _SCH,
+        "Since when the oldest one waits; 0 when none does.",
+    ),
+    Metric("dead_lettered_total", "counter", (*_SE, "reason"), "Dead letters made."),
+    Metric("dead_letters", "gauge", _SE, "Dead letters that lie in the queues now."),
+    Metric(
+        "oldest_dead_letter_timestamp_seconds",
+        "gauge",
+        ("system",),
+        "First failure of the oldest dead letter; 0 when there is none.",
+    ),
+    Metric(
+        "status_mismatch_records",
+        "gauge",
+        (),
+        "Records in « Erreur de transfert » without a dead letter, or the other way round.",
+    ),
+    Metric("replays_total", "counter", ("outcome",), "Dead letters that were sent again."),
+    Metric("retries_total", "counter", (*_SE, "reason"), "Records put back to be tried again."),
+    Metric(
+        "unknown_outcomes",
+        "gauge",
+        _SCH,
+        "Records sent without a believable answer, being looked up before anything is sent again.",
+    ),
+    Metric("system_up", "gauge", _SCH, "1 when the accounting system takes records, else 0."),
+    Metric(
+        "authorization_expiry_timestamp_seconds",
+        "gauge",
+        _SCH,
+        "When a person must have authorized us again.",
+    ),
+    Metric(
+        "api_requests_total",
+        "counter",
+        ("system", "code"),
+        "Requests to outside systems, by HTTP status, `error` or `timeout`.",
+    ),
+    Metric("api_request_duration_seconds", "histogram", ("system",), "Their durations.", _SECONDS),
+    Metric("api_throttled_total", "counter", ("system",), "Requests refused for their rate."),
+    Metric("last_poll_timestamp_seconds", "gauge", (), "When Membri was last read."),
+    Metric("outbox_pending", "gauge", _SCH, "Outcomes not yet published."),
+    Metric("build_info", "gauge", ("version",), "Always 1; its label is the version."),
+)
+
+_SYSTEMS = frozenset((*System, "reference", "membri"))
+_ENTITIES = frozenset(Entity)
+_WORDS = frozenset(("error", "timeout"))
 
 
 class Metrics:
@@ -50,114 +146,105 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        r, se = self.registry, ("system", "entity")
-        self._published = _counter("records_published", "Records published to a queue", se, r)
-        self._transfers = _counter("transfers", "Ended transfers", (*se, "outcome"), r)
-        self._duration = _histogram(
-            "transfer_duration_seconds", "Time in the accounting system", se, _SECONDS, r
-        )
-        self._critical = _histogram(
-            "critical_time_seconds", "Change in Membri to final status there", se, _CRITICAL, r
-        )
-        self._dead = _counter("dead_lettered", "Dead letters made", (*se, "reason"), r)
-        self._retries = _counter("retries", "Records to be tried again", (*se, "reason"), r)
-        self._replays = _counter("replays", "Dead letters replayed", ("outcome",), r)
-        self._requests = _counter("api_requests", "Requests to outside systems", _SC, r)
-        self._request_time = _histogram(
-            "api_request_duration_seconds", "Their durations", ("system",), _SECONDS, r
-        )
-        self._throttled = _counter("api_throttled", "Requests refused for rate", ("system",), r)
-        self._up = _gauge("system_up", "1 when the system takes records", _SCH, r)
-        self._expiry = _gauge(
-            "authorization_expiry_timestamp_seconds", "When a person must authorise again", _SCH, r
-        )
-        self._polled = _gauge("last_poll_timestamp_seconds", "Last pass over Membri", (), r)
-        self._build = _gauge("build_info", "Always 1", ("version",), r)
-        self._waiting = _gauge("waiting", "Records in the waiting room", ("reason", *_SCH), r)
-        self._oldest_wait = _gauge(
-            "oldest_waiting_timestamp_seconds", "Since when the oldest waits", _SCH, r
-        )
-        self._letters = _gauge("dead_letters", "Dead letters now", se, r)
-        self._oldest_letter = _gauge(
-            "oldest_dead_letter_timestamp_seconds", "First failure of the oldest", ("system",), r
-        )
-        self._mismatch = _gauge(
-            "status_mismatch_records", "Dead letters less records in Erreur de transfert", (), r
-        )
-        self._unknown = _gauge("unknown_outcomes", "Records whose fate is unknown", _SCH, r)
-        self._outbox = _gauge("outbox_pending", "Outcomes not yet published", _SCH, r)
-        self._build.labels(version=_version()).set(1)
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        for one in CATALOGUE:
+            self._register(one)
+        self._gauges["build_info"].labels(_version()).set(1)
+
+    def _register(self, one: Metric) -> None:
+        name, registry = PREFIX + one.name, self.registry
+        match one.kind:
+            case "counter":
+                counter = Counter(name, one.meaning, one.labels, registry=registry)
+                self._counters[one.name] = counter
+            case "gauge":
+                self._gauges[one.name] = Gauge(
+                    name, one.meaning, one.labels, registry=registry, multiprocess_mode="mostrecent"
+                )
+            case "histogram":
+                self._histograms[one.name] = Histogram(
+                    name, one.meaning, one.labels, registry=registry, buckets=one.buckets
+                )
+
+    def _add(self, name: str, *labels: str, count: int = 1) -> None:
+        self._counters[name].labels(*labels).inc(count)
+
+    def _time(self, name: str, *labels: str, seconds: float) -> None:
+        self._histograms[name].labels(*labels).observe(seconds)
+
+    def _set(self, name: str, *labels: str, value: float) -> None:
+        gauge = self._gauges[name]
+        (gauge.labels(*labels) if labels else gauge).set(value)
 
     def observe(self, fact: Fact) -> None:
         """Counts one fact."""
         match fact:
             case Published(system, entity, count):
-                self._published.labels(system, entity).inc(count)
+                self._add("records_published_total", *_named(system, entity), count=count)
             case TransferEnded(system, entity, outcome, seconds):
-                self._transfers.labels(system, entity, outcome).inc()
+                self._add("transfers_total", *_named(system, entity), outcome)
                 if seconds:
-                    self._duration.labels(system, entity).observe(seconds)
+                    labels = _named(system, entity)
+                    self._time("transfer_duration_seconds", *labels, seconds=seconds)
             case DeadLettered(system, name, reason):
-                self._dead.labels(system, name, reason).inc()
+                self._add("dead_lettered_total", *_named(system, name), reason)
             case Retried(system, entity, why):
-                self._retries.labels(system, entity, why).inc()
-            case Settled(system, entity, _, critical_s):
-                if critical_s is not None:
-                    self._critical.labels(system, entity).observe(critical_s)
-            case ApiCall(system, code, seconds, throttled):
-                self._requests.labels(system, code).inc()
-                self._request_time.labels(system).observe(seconds)
-                if throttled:
-                    self._throttled.labels(system).inc()
+                self._add("retries_total", *_named(system, entity), why)
+            case Settled(system, entity, _, critical_s) if critical_s is not None:
+                self._time("critical_time_seconds", *_named(system, entity), seconds=critical_s)
+            case ApiCall():
+                self._called(fact)
             case SystemState(system, chapter, up, _, _, until):
-                self._up.labels(system, chapter).set(1 if up else 0)
+                names = (_one(system, _SYSTEMS), chapter)
+                self._set("system_up", *names, value=up)
                 if until is not None:
-                    self._expiry.labels(system, chapter).set(until)
+                    self._set("authorization_expiry_timestamp_seconds", *names, value=until)
             case PollDone(at):
-                self._polled.set(at)
+                self._set("last_poll_timestamp_seconds", value=at)
 
-    def replayed(self, outcome: str) -> None:
-        """`outcome`: published, refused."""
-        self._replays.labels(outcome).inc()
+    def _called(self, call: ApiCall) -> None:
+        system = _one(call.system, _SYSTEMS)
+        self._add("api_requests_total", system, _code(call.code))
+        self._time("api_request_duration_seconds", system, seconds=call.seconds)
+        if call.throttled:
+            self._add("api_throttled_total", system)
+
+    def replayed(self, outcome: str, count: int = 1) -> None:
+        """`outcome`: as in ops.dead_letters.Replayed."""
+        self._add("replays_total", outcome, count=count)
 
     def refresh(self, overview: Overview) -> None:
         """Sets the gauges that are read from the ledger and the broker."""
         for chapter in overview.chapters:
-            names = (chapter.system, chapter.slug)
+            names = (_one(chapter.system, _SYSTEMS), chapter.slug)
             for reason, count in chapter.waiting_by_reason().items():
-                self._waiting.labels(reason, *names).set(count)
-            self._oldest_wait.labels(*names).set(chapter.oldest_waiting_at or 0)
-            self._unknown.labels(*names).set(chapter.unknown)
-            self._outbox.labels(*names).set(chapter.outbox)
+                self._set("waiting", reason, *names, value=count)
+            oldest = chapter.oldest_waiting_at or 0
+            self._set("oldest_waiting_timestamp_seconds", *names, value=oldest)
+            self._set("unknown_outcomes", *names, value=chapter.unknown)
+            self._set("outbox_pending", *names, value=chapter.outbox)
         for (system, entity), count in overview.dead_letters.items():
-            self._letters.labels(system, entity).set(count)
-        for system, at in overview.oldest_dead_letter.items():
-            self._oldest_letter.labels(system).set(at)
+            self._set("dead_letters", *_named(system, entity), value=count)
+        for system in {system for system, _ in overview.dead_letters}:
+            first = overview.oldest_dead_letter.get(system, 0)
+            self._set("oldest_dead_letter_timestamp_seconds", _one(system, _SYSTEMS), value=first)
         if overview.status_mismatch is not None:
-            self._mismatch.set(overview.status_mismatch)
+            self._set("status_mismatch_records", value=overview.status_mismatch)
 
 
-_SC = ("system", "code")
-_SCH = ("system", "chapter")
-PREFIX = "membri_sync_"
+def _one(value: str, known: Collection[str]) -> str:
+    return value if value in known else UNKNOWN
 
 
-def _counter(name: str, text: str, labels: tuple[str, ...], r: CollectorRegistry) -> Counter:
-    return Counter(PREFIX + name, text, labels, registry=r)
+def _named(system: str, entity: str) -> tuple[str, str]:
+    return _one(system, _SYSTEMS), _one(entity, _ENTITIES)
 
 
-def _gauge(name: str, text: str, labels: tuple[str, ...], r: CollectorRegistry) -> Gauge:
-    return Gauge(PREFIX + name, text, labels, registry=r, multiprocess_mode="mostrecent")
-
-
-def _histogram(
-    name: str,
-    text: str,
-    labels: tuple[str, ...],
-    buckets: tuple[float, ...],
-    r: CollectorRegistry,
-) -> Histogram:
-    return Histogram(PREFIX + name, text, labels, registry=r, buckets=buckets)
+def _code(code: str) -> str:
+    http = len(code) == 3 and code.isascii() and code.isdigit() and "1" <= code[0] <= "5"
+    return code if http else _one(code, _WORDS)
 
 
 def _version() -> str:
@@ -199,3 +286,25 @@ def fresh_folder(folder: Path) -> Path:
         with contextlib.suppress(FileNotFoundError):
             old.unlink()
     return folder
+
+
+def as_markdown() -> str:
+    """The catalogue as a page of `ops/runbooks`."""
+    head = (
+        "# Metrics\n\n"
+        "Made from `ops/metrics.py` by `python -m ops.metrics`; a test compares the two.\n\n"
+        "`up` and `demo` serve them on `[metrics] host` and `port`; a role that runs alone serves "
+        "its own. Label values come from closed lists, `unknown` where a message names something "
+        "else. Times are in seconds, timestamps in epoch seconds.\n\n"
+        "| name | type | labels | meaning |\n| --- | --- | --- | --- |\n"
+    )
+    rows = [
+        f"| `{PREFIX}{one.name}` | {one.kind} | "
+        f"{' '.join(f'`{label}`' for label in one.labels)} | {one.meaning} |\n"
+        for one in CATALOGUE
+    ]
+    return head + "".join(rows)
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")

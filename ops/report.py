@@ -21,7 +21,8 @@ WAITING_SHOWN = 10_000
 
 @dataclass(frozen=True)
 class Waiting:
-    """One record that waits. `for_` names the record it waits for, empty when none."""
+    """One record that waits. `for_` names the record it waits for, empty when none; `for_label` is
+    what a person calls that one."""
 
     chapter: str
     entity: str
@@ -30,6 +31,7 @@ class Waiting:
     reason: str
     for_: str
     detail: str
+    for_label: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,15 @@ class Report:
         return {
             "entities": self.entities(),
             "waiting": [
-                {**{k: v for k, v in vars(one).items() if k != "for_"}, "waits_for": one.for_}
+                {
+                    "chapter": one.chapter,
+                    "entity": one.entity,
+                    "id": one.id,
+                    "label": one.label,
+                    "reason": one.reason,
+                    "detail": one.detail,
+                    "waits_for": one.for_,
+                }
                 for one in self.waiting
             ],
             "errors": [vars(one) for one in self.errors],
@@ -117,7 +127,24 @@ def _waiting(slug: str, wait: Wait) -> Waiting:
         str(wait.reason),
         waits_for,
         wait.detail,
+        _label_of_the_other(wait),
     )
+
+
+def _label_of_the_other(wait: Wait) -> str:
+    """The record waited for, as the waiting one names it. Nothing when it waits for itself."""
+    if wait.waits_for is None or wait.waits_for == wait.key:
+        return ""
+    match _record_of(wait.body):
+        case Invoice(account=account) | Payment(account=account) if account.id == wait.waits_for.id:
+            return account.name
+        case Invoice(corrects=other) if other is not None:
+            return other.number
+        case Payment(allocations=parts):
+            numbers = [part.invoice.number for part in parts]
+            return ", ".join(number for number in numbers if number)
+        case _:
+            return ""
 
 
 def _failure(letter: Letter) -> Failure:
@@ -135,16 +162,18 @@ def _failure(letter: Letter) -> Failure:
 
 def label_of(body: bytes) -> str:
     """What a person calls the record: name of the account, number of the document."""
-    try:
-        event = decode(body)
-    except Unreadable:
-        return ""
-    if isinstance(event, Withdrawn):
-        return ""
-    match event.data:
+    match _record_of(body):
         case Account(name=name):
             return name
         case Invoice(number=number, account=account) | Payment(number=number, account=account):
-            return f"{number} {account.name}".strip()
+            return " · ".join(part for part in (number, account.name) if part)
         case _:
             return ""
+
+
+def _record_of(body: bytes) -> object:
+    try:
+        event = decode(body)
+    except Unreadable:
+        return None
+    return None if isinstance(event, Withdrawn) else event.data

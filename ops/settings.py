@@ -233,6 +233,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
         if name.upper().startswith(PREFIX):
             _override(tree, name, value)
     folder = path.resolve().parent
+    _say_default_paths(tree)
     _anchor(tree, folder)
     tree["folder"], tree["file"] = folder, path
     try:
@@ -289,6 +290,19 @@ def _parsed(value: str) -> Any:
         except json.JSONDecodeError:
             return value
     return value
+
+
+def _say_default_paths(tree: dict[str, Any]) -> None:
+    """Paths that nobody named start where the file lies too."""
+    defaults: tuple[tuple[str, str, type[BaseModel]], ...] = (
+        ("broker", "folder", BrokerSettings),
+        ("state", "url", StateSettings),
+        ("state", "poller", StateSettings),
+    )
+    for section, key, model in defaults:
+        node = tree.setdefault(section, {})
+        if isinstance(node, dict):
+            node.setdefault(key, model.model_fields[key].default)
 
 
 _PATHS = ("ca_bundle", "poller", "folder")

@@ -18,6 +18,7 @@ from consumers.ledger.port import Ledger
 from consumers.runtime import Consumer
 from ops import wiring
 from ops.dead_letters import DeadLetters
+from ops.language import Said, said
 from ops.report import Report, collect
 from ops.settings import Settings
 from producers.poller import Poller
@@ -34,6 +35,10 @@ _QUIET_TURNS = 2
 
 class NotFreeError(Exception):
     """A chapter is paused by a person, or another process serves it."""
+
+    def __init__(self, why: Said) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
 class Synchronisation:
@@ -96,10 +101,21 @@ class Synchronisation:
             why, holder = ledger.paused(), ledger.lease_holder()
         if why is not None:
             raise NotFreeError(
-                f"{slug} is paused ({why}); `membri-sync resume {slug}` lets it go on"
+                said(
+                    "{chapter} is paused ({why}); `membri-sync resume {chapter}` lets it go on",
+                    chapter=slug,
+                    why=why,
+                )
             )
         if holder is not None and holder.until > time.time() and not is_dead(holder.owner):
-            raise NotFreeError(f"another process serves {slug} now: {holder.owner}")
+            raise NotFreeError(
+                said(
+                    "another process serves {chapter} now ({owner}): it transfers by itself what "
+                    "becomes « À transférer »",
+                    chapter=slug,
+                    owner=holder.owner,
+                )
+            )
 
     def _consume(self, consumer: Consumer) -> None:
         try:

@@ -48,19 +48,34 @@ class CheckFailed(Exception):
 
 
 def broker(settings: Settings, role: str) -> RabbitBroker:
-    """The configured broker. `role` names us in its connection list. Connects to nothing yet.
+    """The configured broker, else this machine's private one when `up` or `demo` has made it.
 
-    Raises ConfigurationError.
+    `role` names us in its connection list. Connects to nothing yet. Raises ConfigurationError.
     """
-    address = settings.broker.address()
-    if not address:
-        raise ConfigurationError(
-            f"{settings.file}: broker.url: missing; `membri-sync up` starts a private broker"
-        )
+    found = settings.broker
+    if not found.configured:
+        found = found.model_copy(update={"url_file": str(private_url_file(Path(found.folder)))})
+        if not Path(found.url_file).exists():
+            raise ConfigurationError(
+                f"{settings.file}: broker.url: missing, and no private broker was started in "
+                f"{found.folder}; `membri-sync up` starts one"
+            )
+    address = found.address()
     try:
         return RabbitBroker(address, client_name=f"membri-sync {role}")
     except BrokerAddressError as error:
         raise ConfigurationError(f"{settings.file}: broker.url: {error}") from None
+
+
+def private_url_file(folder: Path) -> Path:
+    """Where the address of the private node kept in `folder` is written (0600) when it starts."""
+    return folder / "url"
+
+
+def has_broker(settings: Settings) -> bool:
+    """Whether `broker` would find an address."""
+    private = private_url_file(Path(settings.broker.folder))
+    return settings.broker.configured or private.exists()
 
 
 def the_topology(settings: Settings) -> Topology:

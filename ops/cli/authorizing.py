@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from consumers.systems._http import is_loopback
 from consumers.systems.quickbooks_online import authorise as quickbooks
 from consumers.systems.quickbooks_online.settings import Connection
 from ops.cli.context import Context, Exit, context_of, explained, fail
@@ -20,9 +21,14 @@ _WAIT_S = 600.0
 @app.command()
 def authorize(
     command: typer.Context,
-    chapter: Annotated[str, typer.Argument(help="Slug or name of the chapter.")],
+    chapter: Annotated[str, typer.Argument(metavar="CHAPTER", help="Slug or name of the chapter.")],
     redirect_url: Annotated[
-        str, typer.Option(help="The address on which the browser ended: asks nothing.")
+        str,
+        typer.Option(
+            metavar="URL",
+            show_default=False,
+            help="The address on which the browser ended: asks nothing.",
+        ),
     ] = "",
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address and ask for the answer.")
@@ -30,26 +36,24 @@ def authorize(
 ) -> None:
     """Authorise us in QuickBooks Online; good for about 100 days, announced ahead.
 
+    \b
     Examples:
-
       membri-sync authorize montreal
-
       membri-sync authorize montreal --no-browser
-
       membri-sync authorize montreal --redirect-url 'https://…/callback?code=…&realmId=…'
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         connection = _connection(context.settings(), chapter)
         try:
             until = _authorise(context, connection, redirect_url, no_browser=no_browser)
         except quickbooks.AuthorisationRefused as error:
-            fail(f"not authorised: {error}", Exit.USAGE)
-    if context.json:
-        context.print_json({"chapter": chapter, "until": until})
-    else:
-        good = f", good until {until:%Y-%m-%d}" if until else ""
-        context.console.print(f"authorised{good}")
+            fail(context.words.say("not authorized: {error}", error=error), Exit.USAGE)
+    told = context.words.say("authorized")
+    if until is not None:
+        day = context.words.date(until.date())
+        told = context.words.say("authorized until {day}", day=day)
+    context.give({"chapter": chapter, "until": until}, told)
 
 
 def _connection(settings: Settings, chapter: str) -> Connection:
@@ -65,22 +69,24 @@ def _authorise(
 ) -> dt.datetime | None:
     if redirect_url:
         return quickbooks.complete(connection, quickbooks.read_callback(redirect_url, None))
-    if not no_browser and quickbooks.is_loopback(connection.redirect_uri):
+    if not no_browser and is_loopback(connection.redirect_uri):
         return _through_the_browser(context, connection)
     request = quickbooks.begin(connection)
-    context.errors.print("Open this address, sign in, and choose the company:")
+    words = context.words
+    context.errors.print(words.say("Open this address, sign in, and choose the company:"))
     context.errors.print(request.url, markup=False, highlight=False, soft_wrap=True)
-    pasted = typer.prompt("Then paste the address on which the browser ended", err=True)
+    pasted = typer.prompt(words.say("Then paste the address on which the browser ended"), err=True)
     return quickbooks.complete(connection, quickbooks.read_callback(pasted, request.state))
 
 
 def _through_the_browser(context: Context, connection: Connection) -> dt.datetime | None:
     with quickbooks.Receiver(connection.redirect_uri) as receiver:
         request = quickbooks.begin(connection, receiver.redirect_uri)
-        context.errors.print("Your browser opens; if it does not, open this address:")
+        words = context.words
+        context.errors.print(words.say("Your browser opens; if it does not, open this address:"))
         context.errors.print(request.url, markup=False, highlight=False, soft_wrap=True)
         webbrowser.open(request.url)
         arrived = receiver.wait(_WAIT_S)
     if arrived is None:
-        fail("nobody came back from the browser; try --no-browser", Exit.UNAVAILABLE)
+        fail(words.say("nobody came back from the browser; try --no-browser"), Exit.UNAVAILABLE)
     return quickbooks.complete(connection, quickbooks.read_callback(arrived, request.state))

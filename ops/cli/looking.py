@@ -1,52 +1,68 @@
-"""Commands that only look: check, status, record, systems, topology, pause and resume."""
+"""Commands that only look: check, status, record, systems, topology; and pause and resume."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from consumers.ledger.port import Key
 from consumers.systems import registry
-from ops import overview, wiring
+from ops import labels, overview, wiring
 from ops.broker import permissions
 from ops.checks import Check, all_checks
-from ops.cli.context import Exit, context_of, explained, fail
-from ops.cli.printing import overview_table
+from ops.cli.context import Context, Exit, context_of, explained, fail
+from ops.cli.printing import Column, overview_table, plain_table
+from ops.labels import ENTITIES, SYSTEMS
+from ops.language import N_, Words
 from ops.report import label_of
 from ops.settings import Settings
 from schemas.statuses import Entity
+from schemas.wire.topology import Topology
 
 app = typer.Typer()
-topology_app = typer.Typer(help="Exchanges, queues and rights on the broker.", no_args_is_help=True)
+topology_app = typer.Typer(
+    help="Exchanges, queues and rights on the broker: show, apply, permissions.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Chapter = Annotated[str, typer.Argument(metavar="CHAPTER", help="Slug or name of the chapter.")]
+_MARKS = {"ok": "[green]✓[/]", "wrong": "[red]✗[/]", "unavailable": "[yellow]?[/]"}
+_SUBJECTS = {
+    "configuration": N_("configuration"),
+    "broker": N_("broker"),
+    "ledger": N_("ledger"),
+    "membri": N_("Membri"),
+}
 
 
 @app.command()
 def check(command: typer.Context) -> None:
     """Check configuration, broker, ledger, Membri and each accounting system.
 
-    One line each, with the remedy. Ends with 2 when something is wrong, 3 when it is unreachable.
+    One line each, with the remedy; -v names every table and column. Ends with 2 when something is
+    wrong, 3 when it cannot be reached.
 
-    Example: membri-sync check
+    \b
+    Examples:
+      membri-sync check
+      membri-sync check --json
     """
     context = context_of(command)
-    with explained():
-        settings = context.settings()
-        found: list[Check] = []
-        for one in all_checks(settings):
+    found: list[Check] = []
+    with explained(context.words):
+        for one in all_checks(context.settings()):
             found.append(one)
-            if not context.json:
-                mark = {"ok": "[green]✓[/]", "wrong": "[red]✗[/]", "unavailable": "[yellow]?[/]"}
-                context.console.print(f"{mark[one.state]} {one.subject}: ", end="")
-                remedy = f" → {one.remedy}" if one.remedy else ""
-                context.console.print(f"{one.text}{remedy}", markup=False)
+            if not context.json and (context.verbose or not one.detail):
+                _print_check(context, one)
     if context.json:
-        context.print_json([vars(one) for one in found])
+        context.print_json([one.as_json() for one in found])
     states = {one.state for one in found}
     if "wrong" in states:
         raise typer.Exit(Exit.USAGE)
@@ -54,25 +70,42 @@ def check(command: typer.Context) -> None:
         raise typer.Exit(Exit.UNAVAILABLE)
 
 
+def _print_check(context: Context, one: Check) -> None:
+    words = context.words
+    subject = labels.name(_SUBJECTS, one.subject, words)
+    mark = _MARKS[one.state]
+    context.console.print(
+        f"{mark} {escape(subject)}: {escape(words.tell(one.text))}", soft_wrap=True
+    )
+    lines = [words.tell(one.remedy)] if one.remedy.text else []
+    if one.reason is not None:
+        lines.insert(0, f"{labels.what(one.reason, words)} {labels.advice(one.reason, words)}")
+    for line in lines:
+        context.console.print(Text(f"    → {line}"), soft_wrap=True)
+
+
 @app.command()
 def status(command: typer.Context) -> None:
     """Where everything stands: queued, transferred, waiting, in error.
 
-    Example: membri-sync status --json
+    \b
+    Examples:
+      membri-sync status
+      membri-sync status --json
     """
     context = context_of(command)
-    with explained(), contextlib.ExitStack() as stack:
+    with explained(context.words), contextlib.ExitStack() as stack:
         settings = context.settings()
-        wire = wiring.broker(settings, "status") if settings.broker.configured else None
+        wire = None
+        if wiring.has_broker(settings):
+            wire = wiring.broker(settings, "status")
+            stack.callback(wire.close)
         ledgers = {c.slug: wiring.ledger(settings, c.slug) for c in settings.chapters}
         for ledger in ledgers.values():
             stack.callback(ledger.close)
         named = [(c.name, c.slug, c.system) for c in settings.chapters]
         found = overview.look(named, ledgers.__getitem__, wire)
-    if context.json:
-        context.print_json(_overview_json(found))
-    else:
-        context.console.print(overview_table(found))
+    context.give(_overview_json(found), lambda: overview_table(found, context.words))
 
 
 def _overview_json(found: overview.Overview) -> dict[str, Any]:
@@ -93,135 +126,195 @@ def _overview_json(found: overview.Overview) -> dict[str, Any]:
             {"system": s, "entity": e, "count": n} for (s, e), n in found.dead_letters.items()
         ],
         "to_settle": found.to_settle,
-        "notes": found.notes,
+        "notes": [str(note) for note in found.notes],
     }
 
 
 @app.command()
 def record(
     command: typer.Context,
-    id: Annotated[str, typer.Argument(help="The record's id in Membri.")],  # noqa: A002
+    id: Annotated[str, typer.Argument(metavar="ID", help="The record's id in Membri.")],  # noqa: A002 - what people call it
 ) -> None:
     """The timeline of one record, and where it stands.
 
-    Example: membri-sync record 7f0e3c1a-6b1d-4c8e-9a57-2f9f8b7d1e01
+    \b
+    Example:
+      membri-sync record 7f0e3c1a-6b1d-4c8e-9a57-2f9f8b7d1e01
     """
     context = context_of(command)
-    with explained():
+    words = context.words
+    with explained(words):
         settings = context.settings()
-        found = [
-            line for chapter in settings.chapters for line in _lines(settings, chapter.slug, id)
-        ]
+        wanted = id.strip().strip("{}").lower()  # as Dataverse writes ids
+        found = [line for c in settings.chapters for line in _lines(settings, c.slug, wanted)]
     if not found:
-        fail(f"no trace of {id} in any chapter", Exit.USAGE)
-    if context.json:
-        context.print_json(found)
-        return
-    table = Table("when", "chapter", "entity", "what", "detail", title=id)
+        fail(words.say("no chapter has a trace of {id}", id=id), Exit.USAGE)
+    context.give(found, lambda: _timeline(found, words))
+
+
+def _timeline(found: list[dict[str, Any]], words: Words) -> Table:
+    columns = [
+        Column(words.say("When")),
+        Column(words.say("Chapter")),
+        Column(words.say("Record")),
+        Column(words.say("What")),
+        Column(words.say("Detail"), elastic=True),
+    ]
+    table = plain_table(columns, found[0]["id"])
     for line in found:
-        when = dt.datetime.fromisoformat(line["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(when, line["chapter"], line["entity"], line["what"], line["detail"])
-    context.console.print(table)
+        code, now = line["what"], line["now"]
+        what = labels.now(code, words) if now else labels.event(code, words)
+        table.add_row(
+            words.say("now") if now else words.moment(line["epoch_s"], seconds=True),
+            line["chapter"],
+            labels.name(ENTITIES, line["entity"], words),
+            Text(what),
+            Text(labels.detail("", line["detail"], words)),
+        )
+    return table
 
 
-def _lines(settings: Settings, slug: str, record_id: str) -> Iterator[dict[str, str]]:
-    ledger = wiring.ledger(settings, slug)
-    with contextlib.closing(ledger):
-        keys = [Key(entity, record_id) for entity in Entity]
+def _lines(settings: Settings, slug: str, record_id: str) -> Iterator[dict[str, Any]]:
+    """The timeline in its order, then where the record stands now."""
+    keys = [Key(entity, record_id) for entity in Entity]
+    with contextlib.closing(wiring.ledger(settings, slug)) as ledger:
         for note in ledger.timeline(record_id):
-            yield _line(slug, note.key.entity, note.at, note.what, note.detail)
+            yield _line(slug, note.key, note.at, note.what, note.detail)
+        waits = ledger.waits(keys)
         for key, entry in ledger.entries(keys).items():
-            told = f"{entry.state}"
-            detail = f"reference {entry.reference}" if entry.reference else entry.reason
-            yield _line(slug, key.entity, entry.changed_at, told, detail)
-        for key, wait in ledger.waits(keys).items():
-            needs = f" {wait.waits_for.entity} {wait.waits_for.id}" if wait.waits_for else ""
-            detail = f"{label_of(wait.body)} {wait.detail}".strip()
-            yield _line(slug, key.entity, wait.since, f"{wait.reason}{needs}", detail)
+            if key not in waits:
+                detail = entry.reference or entry.reason
+                yield _line(slug, key, entry.changed_at, str(entry.state), detail, now=True)
+        for key, wait in waits.items():
+            told = " ".join(part for part in (label_of(wait.body), wait.detail) if part)
+            line = _line(slug, key, wait.since, str(wait.reason), told, now=True)
+            if wait.waits_for:
+                line["waits_for"] = f"{wait.waits_for.entity} {wait.waits_for.id}"
+            yield line
 
 
-def _line(slug: str, entity: str, at: float, what: str, detail: str) -> dict[str, str]:
-    when = dt.datetime.fromtimestamp(at, dt.UTC).isoformat()
-    return {"chapter": slug, "entity": entity, "at": when, "what": what, "detail": detail}
+def _line(
+    slug: str, key: Key, at: float, what: str, detail: str, *, now: bool = False
+) -> dict[str, Any]:
+    return {
+        "chapter": slug,
+        "entity": str(key.entity),
+        "id": key.id,
+        "at": overview.utc(at),
+        "epoch_s": at,
+        "what": what,
+        "detail": detail,
+        "now": now,
+    }
 
 
 @app.command()
 def systems(command: typer.Context) -> None:
-    """The accounting systems, and what `[chapters.connection]` takes for each.
+    """List the accounting systems and the keys of `[chapters.connection]` of each.
 
-    Example: membri-sync systems
+    \b
+    Examples:
+      membri-sync systems
+      membri-sync systems --json
     """
     context = context_of(command)
+    words = context.words
     found = {name: _fields(registry.connection_model(name)) for name in registry.names()}
     if context.json:
         context.print_json(found)
         return
     for name, fields in found.items():
-        table = Table("key", "type", "default", title=name)
+        columns = [
+            Column(words.say("Key")),
+            Column(words.say("Type")),
+            Column(words.say("Default"), elastic=True),
+        ]
+        title = f'{labels.name(SYSTEMS, name, words)} (system = "{name}")'
+        table = plain_table(columns, title)
         for key, field in fields.items():
-            table.add_row(key, field["type"], field["default"])
+            needed = words.say("required") if field["default"] == "required" else field["default"]
+            table.add_row(key, field["type"], Text(needed))
         context.console.print(table)
+        context.line("")
 
 
 def _fields(model: type[BaseModel]) -> dict[str, dict[str, str]]:
-    properties = model.model_json_schema().get("properties", {})
-    needed = model.model_json_schema().get("required", [])
+    schema = model.model_json_schema()
+    needed = schema.get("required", [])
     return {
         key: {
-            "type": str(value.get("type", "object")),
-            "default": "required" if key in needed else str(value.get("default", "")),
+            "type": _type(value),
+            "default": "required" if key in needed else _default(value.get("default")),
         }
-        for key, value in properties.items()
+        for key, value in schema.get("properties", {}).items()
     }
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """As TOML calls it; a secret says so."""
+    kinds = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    names = [str(one.get("format") or one.get("type", "table")) for one in kinds]
+    return " | ".join("secret" if name == "password" else name for name in names)
+
+
+def _default(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
 
 
 @app.command()
 def pause(
     command: typer.Context,
-    chapter: Annotated[str, typer.Argument(help="Slug or name of the chapter.")],
-    why: Annotated[str, typer.Option(help="Shown in status.")] = "paused by an operator",
+    chapter: Chapter,
+    why: Annotated[
+        str, typer.Option(metavar="TEXT", help="Shown by status.")
+    ] = "paused by an operator",
 ) -> None:
     """Keep a chapter's consumer from sending anything, until `resume`.
 
-    Example: membri-sync pause montreal --why "fermeture de mois"
+    \b
+    Example:
+      membri-sync pause montreal --why "fermeture de mois"
     """
     _set_pause(command, chapter, why)
 
 
 @app.command()
-def resume(
-    command: typer.Context,
-    chapter: Annotated[str, typer.Argument(help="Slug or name of the chapter.")],
-) -> None:
-    """Let a chapter's consumer go on.
+def resume(command: typer.Context, chapter: Chapter) -> None:
+    """Let a paused chapter's consumer go on.
 
-    Example: membri-sync resume montreal
+    \b
+    Example:
+      membri-sync resume montreal
     """
     _set_pause(command, chapter, None)
 
 
 def _set_pause(command: typer.Context, chapter: str, why: str | None) -> None:
     context = context_of(command)
-    with explained():
+    words = context.words
+    with explained(words):
         settings = context.settings()
         slug = settings.chapter(chapter).slug
         with contextlib.closing(wiring.ledger(settings, slug)) as ledger:
             ledger.pause(why)
-    state = "paused" if why else "resumed"
-    if context.json:
-        context.print_json({"chapter": slug, "state": state})
-    else:
-        context.console.print(f"{slug} {state}")
+    told = words.say("{chapter} is paused", chapter=slug)
+    if why is None:
+        told = words.say("{chapter} goes on", chapter=slug)
+    context.give({"chapter": slug, "state": "resumed" if why is None else "paused"}, told)
 
 
 @topology_app.command("show")
 def show_topology(command: typer.Context) -> None:
     """What the broker must have.
 
-    Example: membri-sync topology show
+    \b
+    Example:
+      membri-sync topology show
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         found = wiring.the_topology(context.settings())
     if context.json:
         context.print_json(
@@ -232,36 +325,56 @@ def show_topology(command: typer.Context) -> None:
             }
         )
         return
+    _print_topology(context, found)
+
+
+def _print_topology(context: Context, found: Topology) -> None:
+    words = context.words
     for exchange in found.exchanges:
-        context.console.print(f"exchange {exchange.name} ({exchange.kind})")
+        context.line(words.say("exchange {name} ({kind})", name=exchange.name, kind=exchange.kind))
+        fed = [one for one in found.bindings if one.exchange == exchange.name]
+        width = max((len(one.pattern) for one in fed), default=0)
+        for binding in fed:
+            context.line(f"  {binding.pattern or '*':<{width}}  → {binding.queue}")
+    context.line("")
     for queue in found.queues:
-        context.console.print(f"queue {queue.name}")
-    for binding in found.bindings:
-        context.console.print(f"  {binding.exchange} -{binding.pattern}→ {binding.queue}")
+        context.line(words.say("queue {name}", name=queue.name))
+        if context.verbose:
+            for key, value in queue.arguments.items():
+                context.line(f"  {key} = {value}")
 
 
 @topology_app.command("apply")
 def apply_topology(command: typer.Context) -> None:
     """Declare what is missing; needs the operator's rights.
 
-    Example: membri-sync topology apply
+    \b
+    Example:
+      membri-sync topology apply
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         settings = context.settings()
         found = wiring.the_topology(settings)
-        wiring.broker(settings, "topology").apply(found)
-    context.console.print(f"{len(found.exchanges)} exchanges, {len(found.queues)} queues")
+        with contextlib.closing(wiring.broker(settings, "topology")) as wire:
+            wire.apply(found)
+    exchanges, queues = len(found.exchanges), len(found.queues)
+    told = context.words.say(
+        "{exchanges} exchanges and {queues} queues are there", exchanges=exchanges, queues=queues
+    )
+    context.give({"exchanges": exchanges, "queues": queues}, told)
 
 
 @topology_app.command("permissions")
 def show_permissions(command: typer.Context) -> None:
     """The least rights of each role, as rabbitmqctl lines.
 
-    Example: membri-sync topology permissions
+    \b
+    Example:
+      membri-sync topology permissions
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         settings = context.settings()
     roles = ["poll", "settle", "operator"]
     roles += [f"consume:{c.system}.{c.slug}" for c in settings.chapters]
@@ -270,6 +383,6 @@ def show_permissions(command: typer.Context) -> None:
         context.print_json(lines)
         return
     for role, commands in lines.items():
-        context.console.print(f"# {role}", highlight=False)
+        context.line(f"# {role}")
         for line in commands:
-            context.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            context.line(line)

@@ -1,145 +1,296 @@
-"""What people see: progress while it runs, tables at the end. Silent in a pipe."""
+"""What people see at the end of a command: reports, overviews, dead letters.
+
+What comes in: values of `ops` and the reader's `Words`. What goes out: tables that stay readable
+from 80 columns on. Records of one reason stand together under what happened and what to correct,
+because that is how they are worked off.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from rich.console import Group, RenderableType
-from rich.live import Live
-from rich.spinner import Spinner
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ops.cli.context import Context
+from consumers.ledger.port import State
+from ops import labels
 from ops.dead_letters import Letter
+from ops.labels import ENTITIES, MANY, SYSTEMS, WAITS
+from ops.language import Words
 from ops.overview import ChapterOverview, Overview
-from ops.report import Report, label_of
-from ops.synchronise import Synchronisation
+from ops.report import Failure, Report, Waiting, label_of
+from schemas.reasons import Reason, SystemReason, WaitReason
+from schemas.statuses import Status
 
-STEPS = {
-    "connect": "Connecting to the accounting system",
-    "poll": "Reading what is to be transferred",
-    "transfer": "Transferring",
-    "settle": "Telling Membri",
-}
+SHOWN = 40
+"""Records shown of one reason; the rest is counted, and stands in --json."""
+DETAIL_MAX = 300
+SHORT_ID = 8
 
-
-@contextmanager
-def print_synchronisation(context: Context, run: Synchronisation) -> Iterator[None]:
-    """Steps and counts of a synchronisation, live on a terminal."""
-    if context.json or not context.console.is_terminal:
-        yield
-        return
-    current = [STEPS["connect"]]
-
-    class View:
-        def __rich__(self) -> RenderableType:
-            counted = ", ".join(
-                f"{entity} {outcome}: {count}"
-                for (entity, outcome), count in sorted(run.counts.items())
-            )
-            return Group(Spinner("dots", current[0]), Text(counted, style="dim"))
-
-    def step(name: str) -> None:
-        current[0] = STEPS[name]
-
-    run.step = step
-    with Live(View(), console=context.console, transient=True, refresh_per_second=8):
-        yield
+Item = TypeVar("Item")
+AnyReason = Reason | WaitReason | SystemReason
 
 
-def report_table(report: Report) -> RenderableType:
-    """The report of a synchronisation."""
-    counts = Table("entity", "transferred", "waiting", "errors", title="Synchronisation")
-    for entity, figures in report.entities().items():
-        values = (figures["transferred"], figures["waiting"], figures["errors"])
-        if any(values):
-            counts.add_row(entity, *map(str, values))
-    parts: list[RenderableType] = [counts]
-    if report.waiting:
-        waiting = Table("chapter", "record", "waits", "for", title="Waiting")
-        for one in report.waiting:
-            reason = f"{one.reason} {one.detail}".strip()
-            waiting.add_row(one.chapter, f"{one.entity} {one.label or one.id}", reason, one.for_)
-        parts.append(waiting)
-    if report.errors:
-        errors = Table("chapter", "record", "reason", "detail", title="Erreurs de transfert")
-        for bad in report.errors:
-            detail = f"{bad.field} {bad.detail}".strip()
-            errors.add_row(
-                bad.chapter, f"{bad.entity} {bad.label or bad.id}", bad.reason, _short(detail)
-            )
-        parts.append(errors)
-    return Group(*parts)
+@dataclass(frozen=True)
+class Column:
+    """`figure` columns are right-aligned; `elastic` ones take what room is left."""
+
+    title: str
+    figure: bool = False
+    elastic: bool = False
 
 
-def _short(text: str, length: int = 160) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1] + "…"
-
-
-def overview_table(overview: Overview) -> RenderableType:
-    """Where everything stands: one row a chapter, then dead letters and notes."""
+def plain_table(columns: Sequence[Column], title: str = "") -> Table:
+    """Columns and no lines: narrow, and fit to be pasted into a mail."""
     table = Table(
-        "chapter",
-        "system",
-        "queued",
-        "transferred",
-        "waiting",
-        "unknown",
-        "in error",
-        "state",
-        title="membri-sync",
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False
     )
-    for chapter in overview.chapters:
-        table.add_row(*_chapter_row(chapter))
-    parts: list[RenderableType] = [table]
-    letters = {key: count for key, count in overview.dead_letters.items() if count}
-    if letters:
-        dead = Table("system", "entity", "dead letters", title="Erreurs de transfert")
-        for (system, entity), count in letters.items():
-            dead.add_row(system, entity, str(count))
-        parts.append(dead)
-    if overview.to_settle:
-        parts.append(Text(f"{overview.to_settle} outcomes still to be written to Membri"))
-    parts += [Text(f"! {note}", style="yellow") for note in overview.notes]
-    return Group(*parts)
-
-
-def _chapter_row(chapter: ChapterOverview) -> list[str]:
-    from consumers.ledger.port import State
-
-    queued = "?" if chapter.queued is None else str(chapter.queued)
-    waiting = sum(chapter.waiting.values())
-    state = f"paused: {chapter.paused}" if chapter.paused else "serving"
-    if not chapter.serving and not chapter.paused:
-        state = "no consumer"
-    return [
-        chapter.slug,
-        chapter.system,
-        queued,
-        str(chapter.count(State.DONE)),
-        str(waiting),
-        str(chapter.unknown),
-        str(chapter.count(State.FAILED)),
-        state,
-    ]
-
-
-def letters_table(letters: list[Letter]) -> RenderableType:
-    """Dead letters, one row each."""
-    table = Table("id", "record", "chapter", "reason", "detail", "first failed")
-    for letter in letters:
-        dead = letter.dead
-        record = f"{dead.entity} {label_of(dead.body) or dead.subject or ''}"
-        detail = _short(f"{dead.field} {dead.detail}".strip(), 80)
-        table.add_row(
-            letter.id[:8], record, dead.chapter, dead.reason, detail, _when(dead.first_failed_at)
+    table.padding = (0, 2, 0, 0)
+    for one in columns:
+        table.add_column(
+            one.title,
+            justify="right" if one.figure else "left",
+            header_style="dim",
+            overflow="fold",
+            no_wrap=one.figure,
+            ratio=1 if one.elastic else None,
         )
     return table
 
 
-def _when(moment: dt.datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else ""
+def report_table(report: Report, words: Words) -> RenderableType:
+    """The report of a synchronisation: counts, then what waits, then what is in error."""
+    counts = plain_table(
+        [
+            Column(""),
+            Column(labels.status(Status.TRANSFERRED, words), figure=True),
+            Column(words.say("Waiting"), figure=True),
+            Column(labels.status(Status.TRANSFER_ERROR, words), figure=True),
+        ],
+        words.say("Accounting synchronization"),
+    )
+    for entity, figures in report.entities().items():
+        values = [figures[one] for one in ("transferred", "waiting", "errors")]
+        if any(values):
+            counts.add_row(labels.name(MANY, entity, words), *map(words.number, values))
+    parts: list[RenderableType] = [counts]
+    if report.waiting:
+        number = len(report.waiting)
+        parts += ["", _heading(words.count("{n} waits", "{n} wait", number), "yellow")]
+        parts += _waiting(report.waiting, words)
+    if report.errors:
+        number = len(report.errors)
+        title = words.count("{n} transfer error", "{n} transfer errors", number)
+        parts += ["", _heading(title, "red")]
+        parts += _failures(report.errors, words)
+    return Group(*parts)
+
+
+def _heading(text: str, colour: str) -> RenderableType:
+    return Text(text, style=f"bold {colour}")
+
+
+def _waiting(waiting: Sequence[Waiting], words: Words) -> list[RenderableType]:
+    def row(one: Waiting) -> list[str]:
+        return [one.chapter, _record(one.entity, one.label or one.id, words), _why(one, words)]
+
+    columns = [
+        Column(words.say("Chapter")),
+        Column(words.say("Record")),
+        Column(words.say("Waits for")),
+    ]
+    return _by_reason(waiting, lambda one: WaitReason(one.reason), columns, row, words)
+
+
+def _why(one: Waiting, words: Words) -> str:
+    entity, _, _ = one.for_.partition(" ")
+    other = labels.name(ENTITIES, entity, words) if entity and one.for_label else ""
+    if one.for_label not in one.label:
+        other = f"{other} {one.for_label}"
+    parts = [other, labels.detail("", one.detail, words)]
+    return _short(", ".join(part for part in parts if part))
+
+
+def _failures(errors: Sequence[Failure], words: Words) -> list[RenderableType]:
+    def row(one: Failure) -> list[str]:
+        detail = _short(labels.detail(one.field, one.detail, words))
+        return [one.chapter, _record(one.entity, one.label or one.id, words), detail]
+
+    columns = [
+        Column(words.say("Chapter")),
+        Column(words.say("Record")),
+        Column(words.say("Detail"), elastic=True),
+    ]
+    return _by_reason(errors, lambda one: Reason(one.reason), columns, row, words)
+
+
+def _by_reason(
+    items: Iterable[Item],
+    reason_of: Callable[[Item], AnyReason],
+    columns: Sequence[Column],
+    row: Callable[[Item], list[str]],
+    words: Words,
+) -> list[RenderableType]:
+    """One block a reason, the most frequent first: what happened, what to correct, whom."""
+    groups: dict[AnyReason, list[Item]] = {}
+    for item in items:
+        groups.setdefault(reason_of(item), []).append(item)
+    parts: list[RenderableType] = []
+    for reason, group in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        title = Text(labels.what(reason, words), style="bold")
+        title.append(f"  [{reason}]", style="dim not bold")
+        table = plain_table(columns)
+        for item in group[:SHOWN]:
+            table.add_row(*map(Text, row(item)))
+        body: list[RenderableType] = [
+            Text(f"→ {labels.advice(reason, words)}"),
+            Text(labels.whereabouts(reason, words), style="dim"),
+            table,
+        ]
+        if (left := len(group) - SHOWN) > 0:
+            more = words.count("… and {n} more (--json)", "… and {n} more (--json)", left)
+            body.append(Text(more, style="dim"))
+        parts += ["", title, Padding(Group(*body), (0, 0, 0, 2))]
+    return parts
+
+
+def _record(entity: str, label: str, words: Words) -> str:
+    """« Facture F-12 · Zoé Tremblay ». Membri's own names of payments begin with that word."""
+    kind = labels.name(ENTITIES, entity, words)
+    return label if label.startswith(kind) else f"{kind} {label}"
+
+
+def _short(text: str, length: int = DETAIL_MAX) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def overview_table(overview: Overview, words: Words) -> RenderableType:
+    """Where everything stands: one row a chapter, then who waits, dead letters and notes."""
+    table = plain_table(
+        [
+            Column(words.say("Chapter")),
+            Column(words.say("System")),
+            Column(words.say("Queued"), figure=True),
+            Column(words.say("Transferred"), figure=True),
+            Column(words.say("Waiting"), figure=True),
+            Column(words.say("In error"), figure=True),
+            Column(words.say("State"), elastic=True),
+        ]
+    )
+    for chapter in overview.chapters:
+        table.add_row(*_chapter_row(chapter, words))
+    parts: list[RenderableType] = [table]
+    waiting = _waiting_counts(overview)
+    if waiting:
+        parts += ["", _heading(words.say("Waiting"), "yellow"), _counts(waiting, words)]
+    letters = {key: count for key, count in overview.dead_letters.items() if count}
+    if letters:
+        title = words.say("Dead letters, each a transfer error (membri-sync dead list)")
+        parts += ["", _heading(title, "red"), _letter_counts(letters, words)]
+    if overview.to_settle:
+        still = words.count(
+            "{n} outcome still to be written to Membri",
+            "{n} outcomes still to be written to Membri",
+            overview.to_settle,
+        )
+        parts += ["", Text(still)]
+    notes = [Text(f"! {words.tell(note)}", style="yellow") for note in overview.notes]
+    return Group(*parts, *([""] if notes else []), *notes)
+
+
+def _waiting_counts(overview: Overview) -> dict[tuple[str, str], int]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for chapter in overview.chapters:
+        counts.update(chapter.waiting)
+    return {key: count for key, count in sorted(counts.items()) if count}
+
+
+def _counts(waiting: dict[tuple[str, str], int], words: Words) -> RenderableType:
+    table = plain_table([Column(""), Column(""), Column("", figure=True)])
+    table.show_header = False
+    for (reason, entity), count in waiting.items():
+        table.add_row(
+            labels.name(WAITS, reason, words),
+            labels.name(MANY, entity, words),
+            words.number(count),
+        )
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _letter_counts(letters: dict[tuple[str, str], int], words: Words) -> RenderableType:
+    table = plain_table([Column(""), Column(""), Column("", figure=True)])
+    table.show_header = False
+    for (system, entity), count in letters.items():
+        table.add_row(
+            labels.name(SYSTEMS, system, words),
+            labels.name(MANY, entity, words),
+            words.number(count),
+        )
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _chapter_row(chapter: ChapterOverview, words: Words) -> list[Text]:
+    queued = "?" if chapter.queued is None else words.number(chapter.queued)
+    figures = (
+        queued,
+        words.number(chapter.count(State.DONE)),
+        words.number(sum(chapter.waiting.values())),
+        words.number(chapter.count(State.FAILED)),
+    )
+    system = labels.name(SYSTEMS, chapter.system, words)
+    return [
+        Text(chapter.slug),
+        Text(system),
+        *(Text(one) for one in figures),
+        _state(chapter, words),
+    ]
+
+
+def _state(chapter: ChapterOverview, words: Words) -> Text:
+    if chapter.paused:
+        return Text(words.say("paused: {why}", why=chapter.paused), style="yellow")
+    if not chapter.serving:
+        return Text(words.say("no consumer runs"), style="yellow")
+    if chapter.unknown:
+        told = words.count(
+            "in service, {n} outcome being verified",
+            "in service, {n} outcomes being verified",
+            chapter.unknown,
+        )
+        return Text(told, style="yellow")
+    return Text(words.say("in service"), style="green")
+
+
+def letters_table(letters: Sequence[Letter], words: Words) -> RenderableType:
+    """Dead letters, those of one reason together."""
+
+    def row(letter: Letter) -> list[str]:
+        dead = letter.dead
+        label = label_of(dead.body) or dead.subject or ""
+        return [
+            letter.id[:SHORT_ID],
+            _record(dead.entity, label, words),
+            dead.chapter,
+            words.moment(dead.first_failed_at),
+            _short(labels.detail(dead.field, dead.detail, words), 160),
+        ]
+
+    columns = [
+        Column(words.say("Id")),
+        Column(words.say("Record")),
+        Column(words.say("Chapter")),
+        Column(words.say("Since")),
+        Column(words.say("Detail"), elastic=True),
+    ]
+    number = len(letters)
+    title = words.count("{n} dead letter", "{n} dead letters", number)
+    return Group(
+        _heading(title, "red"),
+        *_by_reason(letters, lambda one: one.dead.reason, columns, row, words),
+    )

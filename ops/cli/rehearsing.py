@@ -1,4 +1,4 @@
-"""Commands to rehearse with: sandbox, demo."""
+"""Commands to rehearse with: demo, sandbox."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from rich.text import Text
 
 from ops.cli.context import Context, Exit, context_of, explained, fail
 from ops.cli.printing import overview_table, report_table
+from ops.language import N_, Words
 from ops.processes import Event, line_printer
 from ops.rehearsal import Demo
+from ops.report import Report
 from ops.sandbox import run as sandbox_run
 
 app = typer.Typer()
 _LINES_SHOWN = 12
 
-Folder = Annotated[Path, typer.Option(help="Where everything of the rehearsal is kept.")]
-World = Annotated[str, typer.Option(help="tiny, small or large:N.")]
-Seed = Annotated[int, typer.Option(help="Another number, another association.")]
+Folder = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="Where everything of the rehearsal is kept.")
+]
+World = Annotated[
+    str, typer.Option(metavar="SIZE", help="How many members: tiny, small or large:N.")
+]
+Seed = Annotated[int, typer.Option(metavar="NUMBER", help="Another number, another association.")]
 
 
 @app.command()
@@ -37,51 +43,63 @@ def demo(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the rehearsal of this folder.")
     ] = False,
-    metrics_port: Annotated[int, typer.Option(help="Port of the metrics; 0 for none.")] = 0,
+    metrics_port: Annotated[
+        int, typer.Option(metavar="PORT", help="Where to serve the metrics; 0 for nowhere.")
+    ] = 0,
 ) -> None:
     """Rehearse: a private broker, a simulated Membri and QuickBooks Online, and all roles.
 
     Nothing outside this machine is reached. Without --once it stays up, members keep registering,
-    and Ctrl-C ends it.
+    and Ctrl-C ends it. Meanwhile every other command looks into it with
+    --config .demo/membri-sync.toml.
 
+    \b
     Examples:
-
       membri-sync demo
-
-      membri-sync demo --once --json
+      membri-sync demo --once
+      membri-sync demo --once --json --world tiny
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         rehearsal = Demo(folder, world, seed, live=not once, metrics_port=metrics_port)
         if not resume:
             rehearsal.fresh()
-        _show(context, rehearsal, once=once)
+        ended = _show(context, rehearsal, once=once)
         if not once:
             return
         report = rehearsal.report
         if report is None:
-            fail("the demo ended before the world had moved; its lines say why", Exit.UNAVAILABLE)
-        if context.json:
-            context.print_json(report.as_json())
-        else:
-            context.console.print(report_table(report))
-            _verdict(context, report.extra["books_match"], report.extra["offences"])
+            if ended == "signal":
+                raise typer.Exit(130)  # as a shell says of what Ctrl-C ended
+            told = N_("the demo ended before the world had moved; its lines say why")
+            fail(context.words.say(told), Exit.UNAVAILABLE)
+        context.give(report.as_json(), lambda: _rehearsed(report, context.words))
     if report.errors:
         raise typer.Exit(Exit.TRANSFER_ERRORS)
 
 
-def _verdict(context: Context, books_match: bool, offences: int) -> None:
-    told = "The books are as they must be, to the cent." if books_match else "The books DIFFER."
-    context.console.print(f"{told} {offences} offences against the outside systems.")
+def _rehearsed(report: Report, words: Words) -> RenderableType:
+    """The report, and whether books and manners were right."""
+    if report.extra["books_match"]:
+        books = Text(words.say("The books are as they must be, to the cent."), style="green")
+    else:
+        books = Text(words.say("The books DIFFER from what they must be."), style="bold red")
+        books.append("".join(f"\n  {one}" for one in report.extra["differences"]), style="red")
+    offences = words.count(
+        "{n} offence against the rules of the outside systems.",
+        "{n} offences against the rules of the outside systems.",
+        report.extra["offences"],
+    )
+    return Group(report_table(report, words), "", books, Text(offences))
 
 
-def _show(context: Context, rehearsal: Demo, *, once: bool) -> None:
-    """A live table on a terminal, plain lines on stderr elsewhere."""
-    if context.json or not context.console.is_terminal:
-        rehearsal.run(line_printer(), once=once)
-        return
+def _show(context: Context, rehearsal: Demo, *, once: bool) -> str:
+    """A live table on a terminal, plain lines on stderr elsewhere. Returns why it ended."""
+    if not context.live:
+        return rehearsal.run(line_printer(), once=once).reason
+    words = context.words
     lines: deque[str] = deque(maxlen=_LINES_SHOWN)
-    current: list[RenderableType] = [Text("starting the broker and the sandboxes…")]
+    current: list[RenderableType] = [Text(words.say("Starting the broker and the sandboxes…"))]
 
     def on_event(event: Event) -> None:
         what = event.line if event.kind == "line" else event.kind
@@ -89,14 +107,22 @@ def _show(context: Context, rehearsal: Demo, *, once: bool) -> None:
 
     def on_turn() -> None:
         if (found := rehearsal.overview()) is not None:
-            current[0] = overview_table(found)
+            current[0] = overview_table(found, words)
+
+    hint = words.say("Ctrl-C ends it.")
+    if not once:
+        file = str(rehearsal.file)
+        hint += " " + words.say(
+            "In another terminal: membri-sync --config {file} status", file=file
+        )
 
     class View:
         def __rich__(self) -> RenderableType:
-            return Group(current[0], Text("\n".join(lines), style="dim", no_wrap=True))
+            newest = Text("\n".join(lines), style="dim", no_wrap=True, overflow="ellipsis")
+            return Group(current[0], "", newest, "", Text(hint))
 
-    with Live(View(), console=context.console, refresh_per_second=4):
-        rehearsal.run(on_event, once=once, on_turn=on_turn)
+    with Live(View(), console=context.console, refresh_per_second=4, transient=once):
+        return rehearsal.run(on_event, once=once, on_turn=on_turn).reason
 
 
 @app.command()
@@ -111,9 +137,14 @@ def sandbox(
 
     Writes a configuration that points at them: FOLDER/membri-sync.toml.
 
-    Example: membri-sync sandbox --folder /tmp/rehearsal
+    \b
+    Example:
+      membri-sync sandbox --folder /tmp/rehearsal
     """
     context = context_of(command)
-    with explained():
-        context.errors.print(f"{folder}/{sandbox_run.CONFIGURATION_FILE} points at the sandboxes")
+    with explained(context.words):
+        file = folder / sandbox_run.CONFIGURATION_FILE
+        context.errors.print(
+            context.words.say("{file} points at the sandboxes", file=file), markup=False
+        )
         sandbox_run.serve(folder, world=world, seed=seed, live=live)

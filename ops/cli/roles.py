@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from typing import Annotated
 
 import typer
 
-from ops import fleet, metrics, overview, wiring
-from ops.cli.context import Exit, context_of, explained, fail, patiently, role
-from ops.cli.printing import print_synchronisation, report_table
+from ops import fleet, overview, wiring
+from ops.cli import progress
+from ops.cli.context import Exit, Role, context_of, explained, fail, patiently, role
+from ops.cli.printing import report_table
 from ops.processes import Supervisor, line_printer
 from ops.settings import Settings
 from ops.synchronise import Synchronisation
@@ -20,7 +20,14 @@ log = logging.getLogger(__name__)
 app = typer.Typer()
 
 Chapters = Annotated[
-    list[str], typer.Option("--chapter", "-c", help="Only this chapter (slug or name); repeatable.")
+    list[str],
+    typer.Option(
+        "--chapter",
+        "-c",
+        metavar="CHAPTER",
+        show_default=False,
+        help="Only this chapter (slug or name); repeatable.",
+    ),
 ]
 
 
@@ -30,10 +37,12 @@ def up(command: typer.Context) -> None:
 
     Without a configured broker a private RabbitMQ node is started too.
 
-    Example: membri-sync --config membri-sync.toml up
+    \b
+    Example:
+      membri-sync --config membri-sync.toml up
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         settings = context.settings()
         ended = Supervisor(line_printer()).run(fleet.fleet_of(settings).children())
         if ended.reason in ("not_ready", "all_exited"):
@@ -47,10 +56,12 @@ def poll(
 ) -> None:
     """Publish each record that is « À transférer » in Membri.
 
-    Example: membri-sync poll
+    \b
+    Example:
+      membri-sync poll
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         settings = context.settings()
         if once:
             with (
@@ -60,18 +71,22 @@ def poll(
                 ) as poller,
             ):
                 tally = poller.run_pass()
-                context.print_json(vars(tally)) if context.json else context.console.print(
-                    f"{tally.published} published, {tally.held} held, {tally.buried} refused"
-                )
+            told = context.words.say(
+                "{published} published, {held} held, {refused} refused",
+                published=tally.published,
+                held=tally.held,
+                refused=tally.buried,
+            )
+            context.give(vars(tally), told)
             return
-        with role("poll", settings, verbose=context.verbose) as (stop, observer):
-            client = wiring.dataverse(settings, observer)
+        with role("poll", settings, verbose=context.verbose) as running:
+            client = wiring.dataverse(settings, running.observer)
             wire = wiring.broker(settings, "poll")
             with client:
-                source = patiently(stop, lambda: wiring.membri(settings, client))
+                source = patiently(running.stop, lambda: wiring.membri(settings, client))
                 if source is not None:
-                    with wiring.poller(settings, source, wire, observer) as poller:
-                        poller.run(stop)
+                    with wiring.poller(settings, source, wire, running.observer) as poller:
+                        poller.run(running.stop)
 
 
 @app.command()
@@ -81,10 +96,12 @@ def settle(
 ) -> None:
     """Write outcomes back to Membri: status, reference and error text together.
 
-    Example: membri-sync settle
+    \b
+    Example:
+      membri-sync settle
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         settings = context.settings()
         if drain:
             with (
@@ -94,44 +111,47 @@ def settle(
                 ) as settler,
             ):
                 count = settler.drain()
-                context.print_json({"settled": count}) if context.json else context.console.print(
-                    f"{count} settled"
-                )
+            told = context.words.count(
+                "{n} outcome written to Membri", "{n} outcomes written to Membri", count
+            )
+            context.give({"settled": count}, told)
             return
-        with role("settle", settings, verbose=context.verbose) as (stop, observer):
-            client = wiring.dataverse(settings, observer)
+        with role("settle", settings, verbose=context.verbose) as running:
+            client = wiring.dataverse(settings, running.observer)
             wire = wiring.broker(settings, "settle")
             with client:
-                target = patiently(stop, lambda: wiring.membri(settings, client))
+                target = patiently(running.stop, lambda: wiring.membri(settings, client))
                 if target is not None:
-                    with wiring.settler(settings, target, wire, observer) as settler:
-                        settler.run(stop)
+                    with wiring.settler(settings, target, wire, running.observer) as settler:
+                        settler.run(running.stop)
 
 
 @app.command()
 def consume(
     command: typer.Context,
-    chapter: Annotated[str, typer.Argument(help="Slug or name of the chapter.")],
+    chapter: Annotated[str, typer.Argument(metavar="CHAPTER", help="Slug or name of the chapter.")],
 ) -> None:
     """Put one chapter's records into its accounting system.
 
     It needs the broker and the ledger, never Membri's secret. A second process for the same
     chapter stands by.
 
-    Example: membri-sync consume montreal
+    \b
+    Example:
+      membri-sync consume montreal
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         settings = context.settings()
         slug = settings.chapter(chapter).slug
-        with role(f"consume {slug}", settings, verbose=context.verbose) as (stop, observer):
+        with role(f"consume {slug}", settings, verbose=context.verbose) as running:
             wire = wiring.broker(settings, f"consume {slug}")
-            while not stop.is_set():
+            while not running.stop.is_set():
                 with contextlib.ExitStack() as stack:
                     consumer = patiently(
-                        stop,
+                        running.stop,
                         lambda: stack.enter_context(
-                            wiring.consumer(settings, slug, wire, stop, observer)
+                            wiring.consumer(settings, slug, wire, running.stop, running.observer)
                         ),
                     )
                     if consumer is not None:
@@ -141,34 +161,31 @@ def consume(
 @app.command("overview")
 def overview_role(
     command: typer.Context,
-    every_s: Annotated[float, typer.Option(help="Seconds between two looks.")] = 15.0,
+    every_s: Annotated[float, typer.Option(metavar="SECONDS", help="Between two looks.")] = 15.0,
 ) -> None:
     """Serve the metrics of this machine, with what ledger and broker say.
 
-    Example: membri-sync overview
+    \b
+    Example:
+      membri-sync overview
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         settings = context.settings()
-        with role("overview", settings, verbose=context.verbose) as (stop, _):
-            collected = metrics.Metrics()
-            shut = metrics.serve(collected, settings.metrics.host, settings.metrics.port)
-            try:
-                _keep_looking(settings, collected, stop, every_s)
-            finally:
-                shut()
+        with role("overview", settings, verbose=context.verbose) as running:
+            _keep_looking(settings, running, every_s)
 
 
-def _keep_looking(
-    settings: Settings, collected: metrics.Metrics, stop: threading.Event, every_s: float
-) -> None:
+def _keep_looking(settings: Settings, running: Role, every_s: float) -> None:
     wire = wiring.broker(settings, "overview")
     named = [(chapter.name, chapter.slug, chapter.system) for chapter in settings.chapters]
-    ledgers = patiently(stop, lambda: {slug: wiring.ledger(settings, slug) for _, slug, _ in named})
-    while ledgers and not stop.is_set():
-        found = overview.look(named, ledgers.__getitem__, wire)
-        collected.refresh(found)
-        stop.wait(every_s)
+    ledgers = patiently(
+        running.stop, lambda: {slug: wiring.ledger(settings, slug) for _, slug, _ in named}
+    )
+    while ledgers and not running.stop.is_set():
+        found = overview.look(named, ledgers.__getitem__, wire, ages=True)
+        running.metrics.refresh(found)
+        running.stop.wait(every_s)
 
 
 @app.command()
@@ -177,22 +194,18 @@ def once(command: typer.Context, chapter: Chapters = []) -> None:  # noqa: B006 
 
     Ends with 1 when records could not be transferred, 3 when something cannot be reached.
 
+    \b
     Examples:
-
       membri-sync once
-
       membri-sync once --chapter montreal --json
     """
     context = context_of(command)
-    with explained():
+    with explained(context.words):
         settings = context.settings()
         with fleet.any_broker(settings) as ready:
             run = Synchronisation(ready, wiring.slugs(ready, chapter))
-            with print_synchronisation(context, run):
+            with progress.synchronisation(context, run):
                 report = run.run()
-        if context.json:
-            context.print_json(report.as_json())
-        else:
-            context.console.print(report_table(report))
+        context.give(report.as_json(), lambda: report_table(report, context.words))
     if report.errors:
         raise typer.Exit(Exit.TRANSFER_ERRORS)
