@@ -3,7 +3,7 @@
 What comes in: in JSON, decimal strings (`"114.98"`) and nothing else, since a JSON number of 17
 digits already loses its cents in a float; in Python, Decimals, integers or decimal strings. What
 goes out: Decimals in Python, decimal strings on the wire. Refused: floats, NaN, infinities,
-exponents, digit separators, more than two decimals.
+exponents of amounts, digit separators, more than two decimals.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 
 _AMOUNT_PATTERN = r"^-?\d{1,16}(\.\d{1,2})?$"
-_QUANTITY_PATTERN = r"^-?\d{1,12}(\.\d{1,10})?$"
+# With an exponent, since that is how Python spells what is smaller than 0.000001.
+_QUANTITY_PATTERN = r"^-?\d{1,12}(\.\d{1,10})?(E-\d{1,2})?$"
 
 
 def _to_the_cent(value: Decimal) -> Decimal:

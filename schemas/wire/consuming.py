@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from schemas.wire.channel import BrokerUnavailable, Delivery
 from schemas.wire.settling import Outstanding
@@ -52,6 +52,22 @@ class TakingLink(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def delivery_of(tag: object, queue: str, method: Any, properties: Any, body: bytes) -> Delivery:
+    """A delivery made of AMQP's method and properties, whichever library holds them."""
+    headers = properties.headers or {}
+    return Delivery(
+        tag=tag,
+        body=body,
+        queue=queue,
+        exchange=method.exchange,
+        routing_key=method.routing_key,
+        message_id=properties.message_id or "",
+        headers=headers,
+        redelivered=method.redelivered,
+        delivery_count=int(headers.get("x-delivery-count", 0)),
+    )
 
 
 class ThreadedSubscription:
@@ -106,10 +122,19 @@ class ThreadedSubscription:
                 return self._link
             self._arrived.clear()
             self._outstanding = Outstanding()
-        link = self._new_link(self)
-        link.open()
-        self._link = link
+            self._link = link = self._new_link(self)
+        try:
+            link.open()
+        except BrokerUnavailable:
+            self._link = None
+            raise
+        self._close_late(link)
         return link
+
+    def _close_late(self, link: TakingLink) -> None:
+        """Whoever closed us while the link was opening could not close it."""
+        if self._closed:
+            link.close()
 
     def _settle(
         self, link: TakingLink, deliveries: Sequence[Delivery], send: Callable[..., None]
@@ -131,8 +156,10 @@ class ThreadedSubscription:
 
     def on_delivery(self, delivery: Delivery) -> None:
         with self._changed:
-            self._arrived.append(delivery)
-            self._changed.notify()
+            # One of a link that was given up is void, and would come again.
+            if isinstance(delivery.tag, Tag) and delivery.tag.link is self._link:
+                self._arrived.append(delivery)
+                self._changed.notify()
 
     def on_end(self) -> None:
         with self._changed:

@@ -31,7 +31,7 @@ class PublishingLink(Protocol):
     ended: str | None
     """Why it is of no use any more; None while it is."""
     refused: bool
-    """Whether it ended because the broker does not let us publish there."""
+    """Whether it ended for a missing exchange or permission."""
 
     def open(self) -> None:
         """Raises BrokerUnavailable."""
@@ -48,6 +48,40 @@ class PublishingLink(Protocol):
     def abort(self) -> None: ...
 
 
+class _Conversation:
+    """What one link tells, for the batch under way. A link that ended cannot disturb the next."""
+
+    def __init__(self) -> None:
+        self.link: PublishingLink | None = None
+        self.next_tag = 1
+        self.window: ConfirmWindow | None = None
+        self.over = threading.Event()
+
+    # In the link's thread.
+
+    def pump(self) -> None:
+        window, link = self.window, self.link
+        if window is None or link is None:
+            return
+        while link.ended is None and (message := window.next()) is not None:
+            if not link.send(message):
+                return
+        if window.done:
+            self.over.set()
+
+    def on_confirm(self, tag: int, *, multiple: bool, stored: bool) -> None:
+        if self.window is not None:
+            self.window.confirm(tag, multiple=multiple, stored=stored)
+            self.pump()
+
+    def on_return(self, exchange: str, routing_key: str, message_id: str) -> None:
+        if self.window is not None:
+            self.window.returned(exchange, routing_key, message_id)
+
+    def on_end(self) -> None:
+        self.over.set()
+
+
 class PipelinedPublisher:
     """One call at a time; others wait their turn. `window`: unanswered messages at most."""
 
@@ -62,23 +96,20 @@ class PipelinedPublisher:
         self._size = window
         self._answer_timeout_s = answer_timeout_s
         self._turn = threading.Lock()
-        self._link: PublishingLink | None = None
-        self._next_tag = 1
-        self._window: ConfirmWindow | None = None
-        self._over = threading.Event()
+        self._talk: _Conversation | None = None
 
     def publish(self, messages: Sequence[Outgoing]) -> list[PublishOutcome]:
         if not messages:
             return []
         with self._turn:
-            link = self._open_link()
-            window = ConfirmWindow(messages, first_tag=self._next_tag, size=self._size)
-            self._over.clear()
-            self._window = window
-            if link.call(self._pump):
-                self._wait(link, window)
-            self._window = None
-            self._next_tag += len(messages)
+            talk, link = self._open_link()
+            window = ConfirmWindow(messages, first_tag=talk.next_tag, size=self._size)
+            talk.over.clear()
+            talk.window = window
+            if link.ended is None and link.call(talk.pump):
+                self._wait(talk, link, window)
+            talk.window = None
+            talk.next_tag += len(messages)
             if not window.done:
                 link.close()
                 if window.sent == 0 or (link.refused and window.answered == 0):
@@ -87,47 +118,25 @@ class PipelinedPublisher:
 
     def close(self) -> None:
         with self._turn:
-            if self._link is not None:
-                self._link.close()
-                self._link = None
+            if self._talk is not None and self._talk.link is not None:
+                self._talk.link.close()
+            self._talk = None
 
-    def _open_link(self) -> PublishingLink:
-        if self._link is None or self._link.ended is not None:
-            link = self._new_link(self)
-            link.open()
-            self._link = link
-            self._next_tag = 1
-        return self._link
+    def _open_link(self) -> tuple[_Conversation, PublishingLink]:
+        talk = self._talk
+        if talk is not None and talk.link is not None and talk.link.ended is None:
+            return talk, talk.link
+        talk = _Conversation()
+        talk.link = link = self._new_link(talk)
+        link.open()
+        self._talk = talk
+        return talk, link
 
-    def _wait(self, link: PublishingLink, window: ConfirmWindow) -> None:
+    def _wait(self, talk: _Conversation, link: PublishingLink, window: ConfirmWindow) -> None:
         """Until all is answered, the link has ended, or the broker is silent for too long."""
         answered = -1
-        while not self._over.wait(self._answer_timeout_s):
+        while not talk.over.wait(self._answer_timeout_s):
             if window.answered == answered or link.ended is not None:
                 link.abort()
                 return
             answered = window.answered
-
-    # Below: in the link's thread.
-
-    def _pump(self) -> None:
-        window, link = self._window, self._link
-        if window is None or link is None:
-            return
-        while link.ended is None and (message := window.next()) is not None:
-            if not link.send(message):
-                return
-        if window.done:
-            self._over.set()
-
-    def on_confirm(self, tag: int, *, multiple: bool, stored: bool) -> None:
-        if self._window is not None:
-            self._window.confirm(tag, multiple=multiple, stored=stored)
-            self._pump()
-
-    def on_return(self, exchange: str, routing_key: str, message_id: str) -> None:
-        if self._window is not None:
-            self._window.returned(exchange, routing_key, message_id)
-
-    def on_end(self) -> None:
-        self._over.set()

@@ -21,7 +21,7 @@ from pika import exceptions as amqp
 
 from schemas.wire.address import BrokerAddress, broker_address
 from schemas.wire.channel import BrokerUnavailable, Delivery, Outgoing, TopologyConflict
-from schemas.wire.consuming import DeliveryListener, Tag, ThreadedSubscription
+from schemas.wire.consuming import DeliveryListener, Tag, ThreadedSubscription, delivery_of
 from schemas.wire.publishing import ConfirmListener, PipelinedPublisher
 from schemas.wire.topology import Topology, explain_conflict
 
@@ -61,9 +61,7 @@ def _explained(address: BrokerAddress, problem: BaseException | str) -> str:
     if isinstance(problem, amqp.AMQPConnectionError) and problem.args:
         inner = problem.args[0]
         problem = getattr(inner, "exception", inner) if isinstance(inner, Exception) else problem
-    text = str(problem) or repr(problem)
-    if isinstance(problem, amqp.ChannelClosed | amqp.ConnectionClosed):
-        text = str(problem.reply_text)
+    text = getattr(problem, "reply_text", None) or str(problem) or repr(problem)
     line = f"broker {address}: {' '.join(text.split())[:300]}"
     return line.replace(address.password, "***") if len(address.password) > 4 else line
 
@@ -96,7 +94,6 @@ class _Link(ABC):
         self._channel: Any = None
         self.ended: str | None = None
         self.refused = False
-        """Whether the broker closed the channel for a missing exchange, queue or permission."""
 
     def open(self) -> None:
         """Starts, and waits until the channel is of use. Raises BrokerUnavailable."""
@@ -181,10 +178,8 @@ class _Link(ABC):
 
     def _terminate(self) -> None:
         if not self._connection.is_closed:
-            # pika has no public way to hang up on a broker that does not answer.
-            self._connection._terminate_stream(  # noqa: SLF001
-                amqp.AMQPConnectionError("hung up: the broker did not answer")
-            )
+            silence = amqp.AMQPConnectionError("hung up: the broker did not answer")
+            self._connection._terminate_stream(silence)  # noqa: SLF001 - no public way to hang up
 
 
 class _PublishingLink(_Link):
@@ -259,22 +254,7 @@ class _TakingLink(_Link):
 
     def _on_message(self, _channel: Any, method: Any, properties: Any, body: bytes) -> None:
         tag = Tag(self, method.delivery_tag)
-        self._listener.on_delivery(_delivery(tag, self._queue, method, properties, body))
-
-
-def _delivery(tag: object, queue: str, method: Any, properties: Any, body: bytes) -> Delivery:
-    headers = properties.headers or {}
-    return Delivery(
-        tag=tag,
-        body=body,
-        queue=queue,
-        exchange=method.exchange,
-        routing_key=method.routing_key,
-        message_id=properties.message_id or "",
-        headers=headers,
-        redelivered=method.redelivered,
-        delivery_count=int(headers.get("x-delivery-count", 0)),
-    )
+        self._listener.on_delivery(delivery_of(tag, self._queue, method, properties, body))
 
 
 class RabbitBroker:
@@ -401,7 +381,7 @@ def _collect(channel: Any, queue: str, count: int) -> list[Delivery]:
     for method, properties, body in channel.consume(queue, inactivity_timeout=_QUIET_S):
         if method is None:
             break
-        found.append(_delivery(method.delivery_tag, queue, method, properties, body))
+        found.append(delivery_of(method.delivery_tag, queue, method, properties, body))
         if len(found) == count:
             break
     channel.cancel()
