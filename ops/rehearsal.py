@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from consumers.ledger.port import Ledger, LedgerUnavailable
+from consumers.ledger.port import Ledger, LedgerUnavailable, State
 from ops import settings as config
 from ops import wiring
 from ops.dead_letters import DeadLetters
@@ -45,6 +45,11 @@ class Demo:
     _since: float | None = field(default=None, init=False)
     _changed_at: float = field(default=0.0, init=False)
     _seen: tuple[str, ...] = field(default=(), init=False)
+
+    def __post_init__(self) -> None:
+        # Its paths reach the roles by the environment, where a relative one starts at the
+        # configuration's folder, not where the demo was started.
+        self.folder = self.folder.resolve()
 
     @property
     def file(self) -> Path:
@@ -123,7 +128,19 @@ class Demo:
             self._since = None
             return now - self._changed_at > GIVE_UP_S and self._collect(matched=False)
         self._since = self._since or now
-        return now - self._since > QUIET_S and self._collect(matched=True)
+        quiet = not self._in_flight() or now - self._changed_at > GIVE_UP_S
+        return quiet and now - self._since > QUIET_S and self._collect(matched=True)
+
+    def _in_flight(self) -> bool:
+        """Whether a record's fate is unknown: its books match by chance until they were asked."""
+        try:
+            found = self.overview()
+        except BrokerUnavailable:
+            return True
+        return found is None or any(
+            chapter.count(State.SENDING) or chapter.unknown or chapter.outbox
+            for chapter in found.chapters
+        )
 
     def _collect(self, *, matched: bool) -> bool:
         try:

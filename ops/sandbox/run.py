@@ -173,6 +173,9 @@ def write_configuration(
             "client_secret_file": quickbooks["client_secret_file"],
             "token_file": realm["token_file"],
             "ca_bundle": quickbooks["ca"],
+            # On this machine an answer takes milliseconds; whoever must be sure that a call of a
+            # killed predecessor is over waits several times this long.
+            "timeout_s": 5,
         }
         named = {"name": chapter.name, "slug": chapter.slug, "system": chapter.system}
         sections += [
