@@ -1,7 +1,7 @@
 """A backlog is streamed: the real processes hold one batch of it, whatever its length.
 
 The full measurement is tests/benchmarks/memory.py; here is the part of it that fails at once when
-somebody reads all of a backlog into memory. An invoice read into objects takes about 60 KB.
+somebody reads all of a backlog into memory. An invoice read into objects takes about 40 KB.
 """
 
 from __future__ import annotations
