@@ -1,0 +1,163 @@
+"""Twenty times in a run some process of the demo is killed with -9; the books end the same.
+
+No offence is allowed either: whoever comes back looks a record up before it is sent again, and
+starts with a request rate that its predecessor's last second cannot push over the limit.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from consumers.ledger.port import State
+from ops import settings as config
+from ops import wiring
+from ops.sandbox import run as sandbox_run
+from ops.sandbox.world import CHAPTERS, build
+from ops.sandbox.world.live import Admin
+from tests.e2e_harness import (
+    PATIENCE_S,
+    ROOT,
+    Process,
+    Ran,
+    environment,
+    eventually,
+    processes_of,
+)
+
+KILLS = 20
+WORLD = "small"
+SEED = int(os.environ.get("MEMBRI_TEST_KILL_SEED", "1"))
+MADE = ("Customer", "Invoice", "CreditMemo", "Payment")
+ROLES = {
+    "supervisor": " demo ",
+    "sandbox": "ops.sandbox.run",
+    "broker node": "ops.broker.node",
+    "RabbitMQ": "beam.smp",
+    "epmd": "epmd -port",
+    "overview": " overview",
+    "poll": " poll",
+    "settle": " settle",
+    "consume montreal": " consume montreal",
+    "consume quebec": " consume quebec",
+}
+"""What a process of the demo is called here → words of its command line."""
+
+
+class Demo:
+    """The demo as a person runs it, who starts it again when it is gone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.out = folder.with_name("out")
+        self.err = folder.with_name("err")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = ["demo", "--once", "--json", "--resume", "--world", WORLD]
+        with self.out.open("wb") as out, self.err.open("ab") as err:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ops.cli", *words, "--folder", str(self.folder)],
+                cwd=ROOT,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+
+    def ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def result(self) -> Ran:
+        assert self._process is not None
+        err = self.err.read_text(encoding="utf-8", errors="replace")
+        return Ran(self._process.wait(), self.out.read_text(), err)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        eventually(lambda: not processes_of(self.folder), "the demo is gone with its supervisor")
+
+    def made(self) -> int | None:
+        """Documents in the books now; None when the sandbox does not answer."""
+        try:
+            admin = Admin(sandbox_run.read_sandbox(self.folder)["quickbooks_online"]["admin_url"])
+            books = admin.get("/dump").values()
+        except (OSError, ValueError):
+            return None
+        return sum(len(company.get(kind, ())) for company in books for kind in MADE)
+
+    def process(self, role: str) -> Process | None:
+        found = [one for one in processes_of(self.folder) if ROLES[role] in f"{one.command} "]
+        return found[0] if found else None
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    one = Demo(tmp_path / "demo")
+    one.start()
+    yield one
+    one.stop()
+
+
+def kill_all_along(demo: Demo, chance: random.Random) -> list[str]:
+    """Kills `KILLS` processes, spread over the run by what was made; whom, in order."""
+    before = sum(
+        len(objects)
+        for realm in build(WORLD).realms.values()
+        for kind, objects in realm.items()
+        if kind in MADE
+    )
+    books = build(WORLD).expected.realms.values()
+    after = sum(
+        len(b.customers) + len(b.documents) + len(b.payments) + len(b.applications) for b in books
+    )
+    victims = [role for _ in range(KILLS) for role in chance.sample(list(ROLES), len(ROLES))]
+    killed: list[str] = []
+    for number in range(KILLS):
+        goal = before + (after - before) * number // (KILLS + 1)
+
+        def far_enough(goal: int = goal) -> bool:
+            assert not demo.ended(), demo.result().err[-3000:]
+            made = demo.made()
+            return made is not None and made >= goal
+
+        eventually(far_enough, f"kill {number} at {goal} documents, after {killed}")
+        role = victims[number]
+        victim = eventually(functools.partial(demo.process, role), f"{role} is running")
+        time.sleep(chance.random() / 2)  # anywhere in what it is doing
+        victim.kill()
+        killed.append(role)
+        if role == "supervisor":
+            eventually(demo.ended, "the supervisor is dead")
+            demo.start()
+    made = demo.made()
+    assert made is None or made < after, "the world was done before the last kill"
+    return killed
+
+
+def test_twenty_kills_at_random_end_in_the_same_books(demo: Demo) -> None:
+    killed = kill_all_along(demo, random.Random(SEED))
+    assert len(killed) == KILLS
+    eventually(demo.ended, "the demo ends by itself", within_s=2 * PATIENCE_S)
+    report = demo.result().expect(1).json()
+
+    assert report["books_match"] is True, report["differences"]
+    assert report["offences"] == 0, report["offences_seen"]
+    settings = config.load(demo.folder / sandbox_run.CONFIGURATION_FILE, {})
+    for chapter in CHAPTERS:
+        ledger = wiring.ledger(settings, chapter.slug)
+        states = {state for (state, _), count in ledger.state_counts().items() if count}
+        left = ledger.outbox_count()
+        ledger.close()
+        assert not states & {State.SENDING, State.UNKNOWN}
+        assert left == 0
