@@ -70,6 +70,7 @@ def _broker(settings: Settings) -> Check:
     try:
         wire = wiring.broker(settings, "check")
         wire.verify(wiring.the_topology(settings))
+        where = wiring.broker_place(settings)
     except ConfigurationError as error:
         return Check("broker", "wrong", _plain(error))
     except BrokerUnavailable as error:
@@ -80,7 +81,7 @@ def _broker(settings: Settings) -> Check:
         return Check("broker", "unavailable", _plain(error), remedy)
     except TopologyConflict as error:
         return Check("broker", "wrong", _plain(error), said("membri-sync topology apply"))
-    return Check("broker", "ok", said("{broker}: all exchanges and queues are there", broker=wire))
+    return Check("broker", "ok", said("{where}: all exchanges and queues are there", where=where))
 
 
 def _ledger(settings: Settings) -> Check:

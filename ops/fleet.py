@@ -51,6 +51,11 @@ def any_broker(settings: Settings) -> Iterator[Settings]:
         yield complete(settings, private_broker(folder)[0])
 
 
+def metrics_folder(state: Path) -> Path:
+    """Where the processes of one machine share their metrics."""
+    return state / "metrics"
+
+
 @dataclass(frozen=True)
 class Fleet:
     """Where the processes of one configuration find things. `settings` is read when it is needed:
@@ -65,7 +70,7 @@ class Fleet:
 
     def children(self) -> list[Child]:
         """Private broker, overview, poller, settler, consumers, in that order."""
-        shared = metrics.fresh_folder(self.state / "metrics")
+        shared = metrics.fresh_folder(metrics_folder(self.state))
         environment = {**os.environ, metrics.MULTIPROCESS: str(shared)}
         found: list[Child] = []
         if self.broker is not None:

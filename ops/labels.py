@@ -149,6 +149,8 @@ def detail(field: str, told: str, words: Words) -> str:
     elif line.startswith("failed="):
         code = line.removeprefix("failed=")
         line = what(Reason(code), words) if code in set(Reason) else code
+    elif line in set(Reason):
+        line = what(Reason(line), words)
     else:
         line = name(DETAILS, line, words)
     label = field_label(field, words.language)

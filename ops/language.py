@@ -45,7 +45,7 @@ class Said:
 NOTHING = Said("")
 
 
-def said(text: str, **values: object) -> Said:
+def said(text: str, /, **values: object) -> Said:
     """`text` holds its values as `{name}`."""
     return Said(text, values)
 
@@ -63,7 +63,7 @@ class Words:
         self._locale = LOCALES[language]
         self._zone = zone
 
-    def say(self, text: str, **values: object) -> str:
+    def say(self, text: str, /, **values: object) -> str:
         """The sentence in this language. `text` holds its values as `{name}`, days among
         them written out."""
         told = catalogue(self.language).gettext(text) if text else ""
@@ -72,7 +72,7 @@ class Words:
     def _value(self, value: object) -> object:
         return self.date(value) if isinstance(value, dt.date) else value
 
-    def count(self, one: str, many: str, number: int, **values: object) -> str:
+    def count(self, one: str, many: str, number: int, /, **values: object) -> str:
         """`one` or `many`, as this language counts; both may hold `{n}`."""
         told = catalogue(self.language).ngettext(one, many, number)
         return told.format(n=self.number(number), **values)

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
-from collections.abc import Callable, Collection
+from collections import Counter as Counts
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +29,7 @@ from prometheus_client import (
     Histogram,
     multiprocess,
     start_http_server,
+    values,
 )
 
 from ops.overview import Overview
@@ -152,6 +155,8 @@ class Metrics:
         for one in CATALOGUE:
             self._register(one)
         self._gauges["build_info"].labels(_version()).set(1)
+        # Not zero: nobody has compared yet.
+        self._gauges["status_mismatch_records"].set(math.nan)
 
     def _register(self, one: Metric) -> None:
         name, registry = PREFIX + one.name, self.registry
@@ -210,10 +215,6 @@ class Metrics:
         self._time("api_request_duration_seconds", system, seconds=call.seconds)
         if call.throttled:
             self._add("api_throttled_total", system)
-
-    def replayed(self, outcome: str, count: int = 1) -> None:
-        """`outcome`: as in ops.dead_letters.Replayed."""
-        self._add("replays_total", outcome, count=count)
 
     def refresh(self, overview: Overview) -> None:
         """Sets the gauges that are read from the ledger and the broker."""
@@ -277,6 +278,34 @@ def serve(metrics: Metrics, host: str, port: int) -> Callable[[], None]:
         server.server_close()
 
     return stop
+
+
+def count_replays(folder: Path, outcomes: Iterable[str]) -> None:
+    """Counts replays, which a short-lived command makes, where `overview` sums them all up.
+
+    `folder`: the shared metrics of the processes that `up` started; nothing when there is none.
+    """
+    counts = Counts(outcomes)
+    if not counts or not folder.is_dir():
+        return
+    before = os.environ.get(MULTIPROCESS)
+    os.environ[MULTIPROCESS] = str(folder)
+    try:
+        shared = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # the package leaves it untyped
+        name = PREFIX + "replays_total"
+        for outcome, count in counts.items():
+            shared("counter", name, name, ("outcome",), (outcome,), _meaning("replays_total")).inc(
+                count
+            )
+    finally:
+        if before is None:
+            del os.environ[MULTIPROCESS]
+        else:
+            os.environ[MULTIPROCESS] = before
+
+
+def _meaning(name: str) -> str:
+    return next(one.meaning for one in CATALOGUE if one.name == name)
 
 
 def fresh_folder(folder: Path) -> Path:

@@ -30,7 +30,7 @@ from producers.poller import Poller
 from producers.settler import Settler
 from schemas.facts import Observer, unobserved
 from schemas.reasons import explain
-from schemas.wire.address import BrokerAddressError
+from schemas.wire.address import BrokerAddressError, broker_address
 from schemas.wire.rabbit import RabbitBroker
 from schemas.wire.topology import Topology, topology
 
@@ -52,19 +52,31 @@ def broker(settings: Settings, role: str) -> RabbitBroker:
 
     `role` names us in its connection list. Connects to nothing yet. Raises ConfigurationError.
     """
+    try:
+        return RabbitBroker(_broker_url(settings), client_name=f"membri-sync {role}")
+    except BrokerAddressError as error:
+        raise ConfigurationError(f"{settings.file}: broker.url: {error}") from None
+
+
+def broker_place(settings: Settings) -> str:
+    """Where that broker is, without its password. Raises ConfigurationError."""
+    try:
+        return str(broker_address(_broker_url(settings)))
+    except BrokerAddressError as error:
+        raise ConfigurationError(f"{settings.file}: broker.url: {error}") from None
+
+
+def _broker_url(settings: Settings) -> str:
     found = settings.broker
     if not found.configured:
-        found = found.model_copy(update={"url_file": str(private_url_file(Path(found.folder)))})
-        if not Path(found.url_file).exists():
+        private = private_url_file(Path(found.folder))
+        if not private.exists():
             raise ConfigurationError(
                 f"{settings.file}: broker.url: missing, and no private broker was started in "
                 f"{found.folder}; `membri-sync up` starts one"
             )
-    address = found.address()
-    try:
-        return RabbitBroker(address, client_name=f"membri-sync {role}")
-    except BrokerAddressError as error:
-        raise ConfigurationError(f"{settings.file}: broker.url: {error}") from None
+        found = found.model_copy(update={"url_file": str(private)})
+    return found.address()
 
 
 def private_url_file(folder: Path) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 from rich.text import Text
 
-from ops import dead_letters, labels, wiring
+from ops import dead_letters, fleet, labels, metrics, wiring
 from ops.cli import progress
 from ops.cli.context import Context, Exit, context_of, explained, fail
 from ops.cli.printing import SHORT_ID, letters_table
@@ -179,6 +180,8 @@ def replay(
                 progress.bar(context, len(found), words.say("Sending again"))
             )
             ended = letters.replay(found, membri, progress=shown)
+        shared = fleet.metrics_folder(Path(settings.state.poller).parent)
+        metrics.count_replays(shared, (one.outcome for one in ended))
     if context.json:
         context.print_json(
             [{"id": e.letter.id, "outcome": e.outcome, "detail": str(e.detail)} for e in ended]

@@ -191,7 +191,7 @@ def overview_table(overview: Overview, words: Words) -> RenderableType:
         parts += ["", _heading(words.say("Waiting"), "yellow"), _counts(waiting, words)]
     letters = {key: count for key, count in overview.dead_letters.items() if count}
     if letters:
-        title = words.say("Dead letters, each a transfer error (membri-sync dead list)")
+        title = words.say("Dead letters (membri-sync dead list)")
         parts += ["", _heading(title, "red"), _letter_counts(letters, words)]
     if overview.to_settle:
         still = words.count(

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ops.cli.context import Context, Exit, context_of, explained, fail
 from ops.cli.printing import overview_table, report_table
-from ops.language import N_, Words
+from ops.language import Words
 from ops.processes import Event, line_printer
 from ops.rehearsal import Demo
 from ops.report import Report
@@ -21,6 +21,8 @@ from ops.sandbox import run as sandbox_run
 
 app = typer.Typer()
 _LINES_SHOWN = 12
+_LINES_KEPT = 60
+"""Shown when the demo could not start."""
 
 Folder = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Where everything of the rehearsal is kept.")
@@ -65,14 +67,16 @@ def demo(
         if not resume:
             rehearsal.fresh()
         ended = _show(context, rehearsal, once=once)
-        if not once:
-            return
         report = rehearsal.report
+        if ended == "signal" and not once:
+            return
         if report is None:
             if ended == "signal":
                 raise typer.Exit(130)  # as a shell says of what Ctrl-C ended
-            told = N_("the demo ended before the world had moved; its lines say why")
-            fail(context.words.say(told), Exit.UNAVAILABLE)
+            fail(
+                context.words.say("the demo ended before the world had moved; its lines say why"),
+                Exit.UNAVAILABLE,
+            )
         context.give(report.as_json(), lambda: _rehearsed(report, context.words))
     if report.errors:
         raise typer.Exit(Exit.TRANSFER_ERRORS)
@@ -99,11 +103,15 @@ def _show(context: Context, rehearsal: Demo, *, once: bool) -> str:
         return rehearsal.run(line_printer(), once=once).reason
     words = context.words
     lines: deque[str] = deque(maxlen=_LINES_SHOWN)
+    everything: deque[Event] = deque(maxlen=_LINES_KEPT)
     current: list[RenderableType] = [Text(words.say("Starting the broker and the sandboxes…"))]
 
     def on_event(event: Event) -> None:
-        what = event.line if event.kind == "line" else event.kind
-        lines.append(f"{event.child:<16} {what}")
+        everything.append(event)
+        if event.kind != "line":
+            lines.append(f"{event.child:<16} {event.kind}")
+        elif event.child != "broker":  # RabbitMQ tells much, and nothing that helps here
+            lines.append(f"{event.child:<16} {event.line}")
 
     def on_turn() -> None:
         if (found := rehearsal.overview()) is not None:
@@ -122,7 +130,11 @@ def _show(context: Context, rehearsal: Demo, *, once: bool) -> str:
             return Group(current[0], "", newest, "", Text(hint))
 
     with Live(View(), console=context.console, refresh_per_second=4, transient=once):
-        return rehearsal.run(on_event, once=once, on_turn=on_turn).reason
+        reason = rehearsal.run(on_event, once=once, on_turn=on_turn).reason
+    if reason in ("not_ready", "all_exited"):
+        for event in everything:
+            line_printer()(event)
+    return reason
 
 
 @app.command()
