@@ -24,20 +24,16 @@ from tests.contracts.conformance_qbo import (
     quickbooks_bench,
 )
 from tests.contracts.conformance_world import Delivery, a_payment, an_account, an_invoice, rejected
-from tests.integration.qbo_books import billed, clean
+from tests.integration.qbo_books import billed
 
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickBooksBench]:
-    with quickbooks_bench(tmp_path_factory.mktemp("qbo")) as made:
-        yield made
+pytest_plugins = ["tests.fixtures_qbo"]
 
 
 @pytest.fixture
-def bench(shared: QuickBooksBench) -> Iterator[QuickBooksBench]:
-    with clean(shared) as made:
-        yield made
-    shared.authorise()
+def bench(bench: QuickBooksBench) -> Iterator[QuickBooksBench]:
+    """These tests spoil the token file too."""
+    yield bench
+    bench.authorise()
 
 
 def unavailable(system: QuickBooksOnline) -> Unavailable:

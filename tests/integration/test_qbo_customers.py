@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,27 +11,17 @@ from consumers.system import Lookup, RemoteRef
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Address
-from tests.contracts.conformance_qbo import QuickBooksBench, quickbooks_bench
+from tests.contracts.conformance_qbo import QuickBooksBench
 from tests.contracts.conformance_world import Delivery, an_account, rejected, unique
-from tests.integration.qbo_books import clean, customer_of, row
+from tests.integration.qbo_books import customer_of, row
+
+pytest_plugins = ["tests.fixtures_qbo"]
 
 STALE = '{"Fault":{"Error":[{"Message":"Stale","code":"5010"}],"type":"ValidationFault"}}'
 TAKEN = (
     '{"Fault":{"Error":[{"Message":"Duplicate Name Exists Error",'
     '"Detail":"Another customer uses the name","code":"6240"}],"type":"ValidationFault"}}'
 )
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickBooksBench]:
-    with quickbooks_bench(tmp_path_factory.mktemp("qbo")) as made:
-        yield made
-
-
-@pytest.fixture
-def bench(shared: QuickBooksBench) -> Iterator[QuickBooksBench]:
-    with clean(shared) as made:
-        yield made
 
 
 def posted(bench: QuickBooksBench, before: int) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -17,7 +16,6 @@ from schemas.reasons import Reason
 from tests.contracts.conformance_qbo import (
     ACCOUNTS,
     QuickBooksBench,
-    quickbooks_bench,
 )
 from tests.contracts.conformance_world import (
     Delivery,
@@ -28,19 +26,9 @@ from tests.contracts.conformance_world import (
     an_invoice,
     rejected,
 )
-from tests.integration.qbo_books import billed, clean, customer_of, row
+from tests.integration.qbo_books import billed, customer_of, row
 
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickBooksBench]:
-    with quickbooks_bench(tmp_path_factory.mktemp("qbo")) as made:
-        yield made
-
-
-@pytest.fixture
-def bench(shared: QuickBooksBench) -> Iterator[QuickBooksBench]:
-    with clean(shared) as made:
-        yield made
+pytest_plugins = ["tests.fixtures_qbo"]
 
 
 def test_an_application_is_a_payment_of_nothing_with_its_own_request_id(

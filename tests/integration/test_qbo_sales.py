@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -21,7 +20,6 @@ from schemas.records import Address, Line
 from tests.contracts.conformance_qbo import (
     ACCOUNTS,
     QuickBooksBench,
-    quickbooks_bench,
 )
 from tests.contracts.conformance_world import (
     Delivery,
@@ -29,19 +27,9 @@ from tests.contracts.conformance_world import (
     an_invoice,
     rejected,
 )
-from tests.integration.qbo_books import billed, by_line, clean, customer_of, row
+from tests.integration.qbo_books import billed, by_line, customer_of, row
 
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickBooksBench]:
-    with quickbooks_bench(tmp_path_factory.mktemp("qbo")) as made:
-        yield made
-
-
-@pytest.fixture
-def bench(shared: QuickBooksBench) -> Iterator[QuickBooksBench]:
-    with clean(shared) as made:
-        yield made
+pytest_plugins = ["tests.fixtures_qbo"]
 
 
 def test_a_form_holds_what_membri_says_and_nothing_of_the_library(bench: QuickBooksBench) -> None:
