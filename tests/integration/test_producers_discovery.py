@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,10 @@ from producers.dataverse import AuthFault, MembriUnavailable, RecordGone, connec
 from producers.discovery import Discovery, Finding, discover
 from producers.membri import Membri, SyncChange
 from schemas.statuses import Entity, Status
-from tests.integration.producers_world import LAVAL, MONTREAL, QUEBEC, World, open_world
+from tests.integration.producers_world import LAVAL, MONTREAL, QUEBEC, World
 from tests.integration.sandbox_membri import CLIENT_ID, CLIENT_SECRET
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path) as opened:
-        yield opened
+pytest_plugins = ["tests.fixtures_producers"]
 
 
 def found(world: World, folder: Path, text: str = "", *names: str) -> Discovery:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,11 +31,7 @@ from tests.integration.producers_world import (
     open_world,
 )
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path) as opened:
-        yield opened
+pytest_plugins = ["tests.fixtures_producers"]
 
 
 def test_accounts_go_before_invoices_and_invoices_before_payments(world: World) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,11 +23,7 @@ from tests.integration.producers_world import (
     open_world,
 )
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path) as opened:
-        yield opened
+pytest_plugins = ["tests.fixtures_producers"]
 
 
 def test_what_got_no_answer_goes_again_after_its_lease(world: World) -> None:

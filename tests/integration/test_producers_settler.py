@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,23 +18,13 @@ from tests.integration.producers_world import (
     TO_TRANSFER,
     TRANSFERRED,
     World,
-    open_world,
     published,
     sync,
     writes,
 )
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def quick_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The broker in memory has everything at once: nothing to wait for when a queue is empty."""
-    monkeypatch.setattr("producers.settler.TAKE_S", 0.01)
+pytest_plugins = ["tests.fixtures_producers"]
+pytestmark = pytest.mark.usefixtures("quick_takes")
 
 
 def test_a_transfer_is_told_in_one_write_of_status_reference_and_error(world: World) -> None:

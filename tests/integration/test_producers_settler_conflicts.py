@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,23 +14,13 @@ from tests.integration.producers_world import (
     TO_TRANSFER,
     TRANSFERRED,
     World,
-    open_world,
     published,
     sync,
     writes,
 )
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def quick_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The broker in memory has everything at once: nothing to wait for when a queue is empty."""
-    monkeypatch.setattr("producers.settler.TAKE_S", 0.01)
+pytest_plugins = ["tests.fixtures_producers"]
+pytestmark = pytest.mark.usefixtures("quick_takes")
 
 
 @pytest.mark.parametrize("status", [ON_HOLD, DO_NOT_SYNC])
