@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
-from consumers.ledger.port import Entry, Key, LeaseLost, LedgerUnavailable
+from consumers.ledger.port import Entry, Key, LeaseLost, LedgerUnavailable, State
 from consumers.ordering import Look, fate_unknown
 from consumers.system import Found, Lookup, Receipt, RemoteRef, Steps, System, Task
 from schemas.outcomes import Action
@@ -74,8 +74,9 @@ Ending = Done | Failed | Again | Unknown | Closed | TakenBack
 class Work:
     """A record whose gate said go, with all that the attempt needs.
 
-    `prior`: what the ledger knew before this attempt. `generation`: see Entry. `linked`: the
-    customer that the look found, whose update was still to come. `began`: the system was asked to
+    `prior`: what the ledger knew before this attempt. `generation`: see Entry. `linked`: what
+    the look found, though this version is not what the books hold: its update is still to come, or
+    it has none. `began`: the system was asked to
     write; `answered`: it said yes or no. A bug of ours after the request is no answer.
     """
 
@@ -288,6 +289,8 @@ class Attempt:
 
 def _adopt(work: Work, found: Found) -> Done:
     if found.differences:
+        if found.by_marker and not (work.prior and work.prior.state is State.DONE):
+            work.linked = found.ref  # an earlier version of it, whose answer was lost
         raise Rejected(Reason.DIFFERS_FROM_BOOKS, detail="; ".join(found.differences))
     if work.look is Look.LINK:
         action = Action.LINKED

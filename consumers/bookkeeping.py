@@ -120,7 +120,7 @@ class Bookkeeper:
         return entry
 
     def _linked(self, work: Work, ref: RemoteRef) -> Entry:
-        """The customer is there, only its update was refused: its documents may go."""
+        """It is there, only this version of it was refused: what needs it may go."""
         entry = self._entry(work, State.DONE)
         return replace(
             entry,

@@ -272,9 +272,10 @@ class World:
         return found
 
     def untold(self) -> list[str]:
-        """Documents in the books of which Membri was never told. (A customer may be linked while
+        """Documents in the books of which Membri was told nothing. (A customer may be linked while
         its update is refused, or come along while a person holds it: then Membri is not told.)"""
-        told = {subject for subject, _, _ in self.bench.transferred()}
+        outcomes = [decode(body) for place, _, _, body in self.bench.told if "outcomes" in place]
+        told = {outcome.subject for outcome in outcomes}
         return [
             key.id
             for key in self.heard

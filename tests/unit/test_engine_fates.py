@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -434,6 +435,28 @@ def test_a_customer_that_failed_is_buried_once_not_with_each_of_its_invoices() -
     bench.run(sent(invoice("i9", of=found)))
     bench.settle_down()
     assert bench.books.count(Entity.INVOICE, "i0") == 1
+
+
+def test_payments_go_when_another_version_of_their_invoice_is_in_the_books() -> None:
+    """v1 reached the books without an answer; then the invoice was changed: rule 12."""
+    books = linked_books(replays=True, after=[LOST_REPLY])
+    bench = Bench(books)
+    bench.run(bill(), sent(payment(of=LINKED)))
+    bench.run(bill("v2", net="50.00"))
+    bench.later(LONGEST_CALL_S)
+    assert bench.buried() == [("invoice.reference.montreal", "differs_from_books")]
+    assert books.count(Entity.PAYMENT, "p1") == 1
+    bench.run(bill("v3"))
+    assert bench.transferred()[-1] == ("i1", "confirmed", "N-i1")
+
+
+def test_payments_wait_when_a_typed_reference_names_an_invoice_of_another_amount() -> None:
+    books = linked_books(totals={"F-99": Decimal("90.00")})
+    books.known["F-99"] = RemoteRef("500", "F-99")
+    bench = Bench(books)
+    bench.run(bill(reference="F-99"), sent(payment(of=LINKED)))
+    assert bench.buried() == [("invoice.reference.montreal", "differs_from_books")]
+    assert books.sent() == []
 
 
 # --- what is told -------------------------------------------------------------------------------
