@@ -18,6 +18,7 @@ from schemas.records import Account, Invoice, Record
 from schemas.statuses import Entity, Status
 from schemas.wire.channel import Delivery
 from schemas.wire.codec import decode
+from schemas.wire.topology import OUTCOMES
 from tests.builders import CHAPTER, account, credit_note, invoice, payment, sent, taken_back
 from tests.engine_harness import LONGEST_CALL_S, LOST_REPLY, Bench, Books
 
@@ -209,7 +210,7 @@ class World:
         """The settler writes what was told, unless a person was faster."""
         told, self._told = self.bench.told[self._told :], len(self.bench.told)
         for exchange, _, _, body in told:
-            outcome = decode(body) if exchange == "membri.outcomes" else None
+            outcome = decode(body) if exchange == OUTCOMES else None
             if isinstance(outcome, TransferredEvent | FailedEvent):
                 self._write_outcome(outcome)
 
@@ -271,11 +272,23 @@ class World:
                 found.append(f"{key} is {entry.state if entry else 'unknown'} and waits nowhere")
         return found
 
+    def forgotten(self) -> list[str]:
+        """Who waits for a record that is in the books, and will not be tried again by itself."""
+        ledger = self.bench.ledger
+        waits = [w for w in ledger.waiting() if w.waits_for is not None and w.due_at is None]
+        there = ledger.entries([w.waits_for for w in waits if w.waits_for is not None])
+        return [
+            f"{wait.key} waits for {wait.waits_for}"
+            for wait in waits
+            if wait.waits_for in there and there[wait.waits_for].state is State.DONE
+        ]
+
     def untold(self) -> list[str]:
         """Documents in the books of which Membri was told nothing. (A customer may be linked while
         its update is refused, or come along while a person holds it: then Membri is not told.)"""
-        outcomes = [decode(body) for place, _, _, body in self.bench.told if "outcomes" in place]
-        told = {outcome.subject for outcome in outcomes}
+        bodies = [body for place, _, _, body in self.bench.told if place == OUTCOMES]
+        bodies += [m.body for m in self.bench.ledger.outbox(1000) if m.exchange == OUTCOMES]
+        told = {decode(body).subject for body in bodies}
         return [
             key.id
             for key in self.heard

@@ -35,15 +35,18 @@ def trouble() -> st.SearchStrategy[Exception]:
 class Engine(RuleBasedStateMachine):
     world: World
 
-    @initialize(replays=st.booleans())
-    def begin(self, replays: bool) -> None:
+    @initialize(replays=st.booleans(), customer=st.sampled_from(["flagged", "linked", "neither"]))
+    def begin(self, replays: bool, customer: str) -> None:
         self.world = World(replays=replays)
+        self.world.flagged = customer == "flagged"
+        self.world.account.reference = CUSTOMER if customer == "linked" else ""
 
     # People
 
-    @rule(name=DOCUMENTS)
-    def asks(self, name: str) -> None:
-        self.world.change(name)
+    @rule(names=st.lists(DOCUMENTS, min_size=1, max_size=4))
+    def asks(self, names: list[str]) -> None:
+        for name in names:
+            self.world.change(name)
 
     @rule(name=DOCUMENTS, net=st.sampled_from(["50.00", "100.00"]))
     def changes(self, name: str, net: str) -> None:
@@ -98,9 +101,14 @@ class Engine(RuleBasedStateMachine):
     def consumer(self, size: int, death: int | None) -> None:
         self.world.run(size, death)
 
-    @rule(seconds=st.sampled_from([1.0, 10.0, LONGEST_CALL_S, 1000.0]))
-    def clock(self, seconds: float) -> None:
+    @rule(seconds=st.sampled_from([1.0, 10.0, LONGEST_CALL_S, 1000.0]), death=DEATHS)
+    def clock(self, seconds: float, death: int | None) -> None:
         self.world.pass_time(seconds)
+        self.world.run(0, death)
+
+    @rule(death=DEATHS)
+    def consumer_catches_up(self, death: int | None) -> None:
+        self.world.run(100, death)
 
     # Accidents
 
@@ -131,6 +139,10 @@ class Engine(RuleBasedStateMachine):
         assert self.world.fallen_out() == []
 
     @invariant()
+    def nobody_is_forgotten(self) -> None:
+        assert self.world.forgotten() == []
+
+    @invariant()
     def membri_is_told(self) -> None:
         assert self.world.untold() == []
 
@@ -154,6 +166,7 @@ class Engine(RuleBasedStateMachine):
         world.bench.settle_down()
         self.nothing_is_doubled_nor_sent_against_the_will_of_a_person()
         self.nothing_falls_out()
+        self.nobody_is_forgotten()
         self.membri_is_told()
         for name in NEEDS:
             assert world.in_books(name) == 1, f"{name} must be in the books at last"
