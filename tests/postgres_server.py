@@ -21,14 +21,13 @@ from pathlib import Path
 import psycopg
 
 from ops.lifeline import tied_to_this_process
+from tests.in_memory import directory_with
 
 PASSWORD = "a-password-nobody-may-see"
 _USER = "membri"
 _START_S = 60
 # A run leaves some dozens of databases of 8 MB behind; on a slow disk their files cost most of it.
-# What the tests kill are processes, and both kinds of directory keep what a killed one wrote.
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a directory of its own in it
-_IN_MEMORY_BYTES = 4 * 1024**3
+_ROOM_BYTES = 4 * 1024**3
 
 
 def _program(name: str) -> str:
@@ -134,18 +133,11 @@ class PrivatePostgres:
         )
 
 
-def _fastest_directory() -> Path | None:
-    """Where the cluster goes: in memory when there is room, else the system's temporary one."""
-    if _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free >= _IN_MEMORY_BYTES:
-        return _IN_MEMORY
-    return None
-
-
 @contextmanager
 def private_postgres() -> Iterator[PrivatePostgres]:
     """A running server, gone with its directory at the end."""
     # Not under pytest's directory: that one is closed to the user the server runs as.
-    home = Path(tempfile.mkdtemp(prefix="ledger-postgres-", dir=_fastest_directory()))
+    home = Path(tempfile.mkdtemp(prefix="ledger-postgres-", dir=directory_with(_ROOM_BYTES)))
     try:
         server = PrivatePostgres(home)
         try:

@@ -27,7 +27,9 @@ from consumers.ledger.port import (
 from consumers.ledger.sql import open_ledger
 from schemas.reasons import WaitReason
 from schemas.statuses import Entity
+from tests.in_memory import directory_with
 
+_ROOM_BYTES = 64 * 1024**2
 ALL_KEYS = [Key(entity, record_id) for entity in Entity for record_id in ("1", "2", "é")]
 OWNERS = ("first", "second", "third")
 
@@ -90,7 +92,7 @@ leases = st.integers(0, 8)
 class TwoLedgers(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.mkdtemp(prefix="ledger-machine-")
+        self.folder = tempfile.mkdtemp(prefix="ledger-machine-", dir=directory_with(_ROOM_BYTES))
         self.memory: Ledger = MemoryLedger("montreal")
         self.sqlite: Ledger = open_ledger(f"sqlite:///{self.folder}/ledger.db", "montreal")
         self.leases: list[Lease] = []
