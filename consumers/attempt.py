@@ -219,6 +219,8 @@ class Attempt:
         if work.key.entity not in self._declaration.entities:
             detail = f"{self._declaration.title} takes no {work.key.entity}"
             raise Rejected(Reason.NOT_SUPPORTED, detail=detail)
+        if work.look is Look.FIRST:
+            return  # a batch begins by refusing what does not add up
         wrong = discrepancy(work.record)
         if wrong is not None:
             detail = f"{wrong.expected} ≠ {wrong.found}"

@@ -39,9 +39,14 @@ _PROBE_EVERY_S = 300.0
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes and periods of a consumer. The first delivery starts a batch, none is waited for."""
+    """Sizes and periods of a consumer. The first delivery starts a batch, none is waited for.
 
-    batch_max: int = 200
+    `batch_s`: a batch is no more than the system takes in that many seconds, since Membri hears of
+    a record only when its batch ends, and members get their invoice by e-mail only then.
+    """
+
+    batch_max: int = 500
+    batch_s: float = 5.0
     idle_tick_s: float = 1.0
     lease_ttl_s: float = 15.0
     dead_letter_run_max: int = 20
@@ -75,6 +80,8 @@ class Consumer:
         self._owner = owner or process_name()
         self._name = system.declaration.name
         self._queue = work_queue(self._name, chapter)
+        in_time = int(system.declaration.rate_per_s * self._limits.batch_s)
+        self._batch_max = max(1, min(self._limits.batch_max, in_time))
         self._probed_at = 0.0
         self._closings = 0
         self._said = ""
@@ -170,7 +177,7 @@ class Consumer:
         publisher = self._broker.publisher()
         try:
             publish_outbox(self._ledger, publisher)
-            subscription = self._broker.subscribe(self._queue, prefetch=2 * self._limits.batch_max)
+            subscription = self._broker.subscribe(self._queue, prefetch=2 * self._batch_max)
             try:
                 self._batches(engine, lease, publisher, subscription)
             finally:
@@ -223,8 +230,8 @@ class Consumer:
         self._say("%s takes nothing: %s", self._name, error)
 
     def _batch(self, engine: Engine, publisher: Publisher, subscription: Subscription) -> Result:
-        deliveries = subscription.take(self._limits.batch_max, self._until_due_s())
-        due = self._ledger.due(self._now(), self._limits.batch_max)
+        deliveries = subscription.take(self._batch_max, self._until_due_s())
+        due = self._ledger.due(self._now(), self._batch_max)
         if not deliveries and not due:
             self.idle.set()
             return Result()

@@ -151,7 +151,7 @@ class StateSettings(_Section):
 class ConsumerSettings(_Section):
     """`[consumer]`: sizes of a consumer; see consumers.runtime.Limits."""
 
-    batch_max: int = Field(default=200, ge=1, le=5000)
+    batch_max: int = Field(default=500, ge=1, le=5000)
     lease_ttl_s: float = Field(default=15.0, ge=3)
     dead_letter_run_max: int = Field(default=20, ge=1)
     retry_max: int = Field(default=8, ge=1)

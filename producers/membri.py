@@ -29,7 +29,10 @@ ERROR_LENGTH = 500
 
 @dataclass(frozen=True)
 class Pending:
-    """One row of a scan: enough to know whether to look closer. Ids are empty where unknown."""
+    """One row of a scan: enough to know whether to look closer. Ids are empty where unknown.
+
+    `corrects`: an invoice that names another one, hence a credit note on it.
+    """
 
     entity: Entity
     id: str
@@ -39,6 +42,7 @@ class Pending:
     chapter_id: str = ""
     account_id: str = ""
     unpaid_dues: bool = False
+    corrects: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ class Membri:
                 columns += [table.chapter.value]
             case InvoiceTable():
                 columns += [table.chapter.value, table.customer.value]
-                columns += [table.type, table.paid.column]
+                columns += [table.type, table.paid.column, table.corrects.value]
             case PaymentTable():
                 columns += [table.customer.value]
         return columns
@@ -188,7 +192,7 @@ class Membri:
         table = self._mapping.table(entity)
         identity = record_id(row, table.id)
         chapter_id = account_id = ""
-        unpaid_dues = False
+        unpaid_dues = corrects = False
         match table:
             case CustomerTable():
                 chapter_id, account_id = pointed_id(row, table.chapter), identity
@@ -196,6 +200,7 @@ class Membri:
                 chapter_id = pointed_id(row, table.chapter)
                 account_id = pointed_id(row, table.customer)
                 unpaid_dues = self._unpaid_dues(row)
+                corrects = bool(pointed_id(row, table.corrects))
             case PaymentTable():
                 chapter_id = pointed_id(self._paid_invoice(row), self._mapping.invoice.chapter)
                 account_id = self._customer_id(entity, row)
@@ -208,6 +213,7 @@ class Membri:
             chapter_id=chapter_id,
             account_id=account_id,
             unpaid_dues=unpaid_dues,
+            corrects=corrects,
         )
 
     def _unpaid_dues(self, row: Row) -> bool:

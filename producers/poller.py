@@ -78,6 +78,7 @@ class Poller:
         self._next_sweep_at = clock.monotonic()
         start = clock.now() - dt.timedelta(seconds=FIRST_WINDOW_S)
         self._watermarks = dict.fromkeys(ENTITIES, start)
+        self._credit_notes: dict[str, Pending] = {}
 
     def close(self) -> None:
         self._publication.close()
@@ -114,6 +115,7 @@ class Poller:
             except ConfigFault as fault:
                 log.error("%s: %s", entity, fault)  # noqa: TRY400 - a setting, not our trace
                 publication.tally.faults.append(str(fault))
+        self._publish_credit_notes()
         tally = publication.tally
         pending = self._state.in_flight_count() + tally.blocked + tally.held
         self._observer(PollDone(self._clock.now().timestamp(), pending, tally.published))
@@ -150,6 +152,8 @@ class Poller:
         known = self._look_back(entity, rows)
         self._state.met(entity, list(known), self._publication.sweep)
         new = [row for row in rows if self._is_new(row, known.get(row.id))]
+        self._credit_notes.update({row.id: row for row in new if row.corrects})
+        new = [row for row in new if not row.corrects]
         left: list[dt.datetime] = []
         for chunk in _chunks(new, FETCH_CHUNK):
             # Asked again for each chunk: nothing is fetched that a full queue would not take.
@@ -158,6 +162,16 @@ class Poller:
             left += [row.modified for row in chunk if row not in ready]
             left += self._publish(entity, [row.id for row in ready])
         return min(left, default=None)
+
+    def _publish_credit_notes(self) -> None:
+        """After the payments of the same pass: an invoice that was paid and then cancelled would
+        otherwise be settled by its credit note, and its payment refused as too much."""
+        for chunk in _chunks(list(self._credit_notes.values()), FETCH_CHUNK):
+            ready = [row.id for row in chunk if not self._must_wait(row)]
+            self._publication.tally.blocked += len(chunk) - len(ready)
+            if ready and not self._publish(Entity.INVOICE, ready):
+                for one in ready:
+                    del self._credit_notes[one]
 
     def _look_back(self, entity: Entity, rows: Sequence[Pending]) -> dict[str, Seen]:
         """What these rows mean for what is in flight; returns what is remembered of them."""

@@ -248,12 +248,16 @@ def discrepancy(record: Record) -> Discrepancy | None:
 
 
 def _invoice_discrepancy(invoice: Invoice) -> Discrepancy | None:
-    expected = invoice.subtotal + invoice.gst + invoice.qst
+    net = gst = qst = ZERO
+    for line in invoice.lines:
+        net += line.amount
+        gst += line.gst
+        qst += line.qst
+    expected = net + invoice.gst + invoice.qst
     if expected != invoice.total:
         return Discrepancy(field="total", expected=expected, found=invoice.total)
     tolerance = CENT * len(invoice.lines)
-    for field, header in (("gst", invoice.gst), ("qst", invoice.qst)):
-        by_line = total(getattr(line, field) for line in invoice.lines)
+    for field, header, by_line in (("gst", invoice.gst, gst), ("qst", invoice.qst, qst)):
         if by_line and abs(by_line - header) > tolerance:
             return Discrepancy(field=field, expected=by_line, found=header)
     return None

@@ -110,6 +110,7 @@ def _print(figures: dict[str, object]) -> None:
         ("ceiling", "(a) bare ceiling"),
         ("naive", "(b) naive loop"),
         ("pipeline", "(c) membri-sync"),
+        ("mapped", "    with rows"),
     ):
         print(f"{what:<18}{figures[f'{name}_per_s']:>9} invoices/s")
     print(f"c/a = {figures['pipeline_to_ceiling']}   (aim: at least {AIM_OF_CEILING})")

@@ -46,6 +46,19 @@ def test_accounts_go_before_invoices_and_invoices_before_payments(world: World) 
     assert {e.partitionkey for e in world.records()} == {account}
 
 
+def test_credit_notes_go_after_the_payments_of_the_same_pass(world: World) -> None:
+    account = world.account()
+    invoice = world.invoice(account)
+    note = world.invoice(account, _membri_relatedinvoiceid_value=invoice)
+    payment = world.payment(invoice)
+
+    poller = world.poller()
+    poller.run_pass()
+    poller.run_pass()
+
+    assert world.subjects() == [invoice, payment, note]
+
+
 def test_an_event_names_the_version_the_chapter_and_the_time_of_the_change(world: World) -> None:
     invoice = world.invoice(world.account(accountnumber="C-1"))
 
