@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from ops import language
 from ops.cli import authorizing, dead, looking, measuring, rehearsing, roles
@@ -21,6 +23,20 @@ CONFIG_VARIABLE = "MEMBRI_SYNC_CONFIG"
 LANGUAGE_VARIABLE = "MEMBRI_SYNC_LANG"
 _FLAGS = ("--json", "--verbose")
 _VALUED = ("--config", "--lang")
+
+_TYPE = re.compile(r" ?<[a-z0-9\[\]]+>")
+_REQUIRED = re.compile(r"\{([A-Z]+)\}")
+
+
+class PlainCommand(TyperCommand):
+    """Help that names arguments without their Python types: CHAPTER, not {CHAPTER} <str>."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        formatter.buffer[:] = [
+            _REQUIRED.sub(r"\1", _TYPE.sub("", piece)) for piece in formatter.buffer
+        ]
+
 
 # Plain help reads the same on a narrow terminal and in a pipe, and keeps examples line by line.
 app = typer.Typer(
@@ -35,6 +51,9 @@ for family in (rehearsing, roles, looking, authorizing, measuring):
     app.registered_commands += family.app.registered_commands
 app.add_typer(dead.app, name="dead")
 app.add_typer(looking.topology_app, name="topology")
+for group in (app, dead.app, looking.topology_app):
+    for registered in group.registered_commands:
+        registered.cls = PlainCommand
 
 
 class Lang(enum.StrEnum):

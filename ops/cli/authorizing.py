@@ -18,7 +18,7 @@ app = typer.Typer()
 _WAIT_S = 600.0
 
 
-@app.command()
+@app.command(short_help="Let us into QuickBooks Online; good for 100 days.")
 def authorize(
     command: typer.Context,
     chapter: Annotated[str, typer.Argument(metavar="CHAPTER", help="Slug or name of the chapter.")],

@@ -120,6 +120,8 @@ def explained(words: Words | None = None) -> Iterator[None]:
         yield
     except (ConfigurationError, CheckFailed, ConfigFault, LedgerTooNew, TopologyConflict) as error:
         fail(str(error), Exit.USAGE)
+    except AuthFault as error:
+        fail(_away(words.say("Membri does not let us in"), error), Exit.USAGE)
     except BrokerNotInstalledError as error:
         fail(str(error), Exit.UNAVAILABLE)
     except NotFreeError as error:
@@ -132,8 +134,8 @@ def explained(words: Words | None = None) -> Iterator[None]:
         fail(_away(words.say("Membri cannot be used"), error), Exit.UNAVAILABLE)
     except Unavailable as error:
         reason = error.reason
-        told = f"{labels.what(reason, words)} {labels.advice(reason, words)}"
-        fail(f"{told}\n  {error.detail}", Exit.UNAVAILABLE)
+        told = f"{labels.what(reason, words)} ({error.detail})"
+        fail(f"{told}\n→ {labels.advice(reason, words)}", Exit.UNAVAILABLE)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None  # as a shell says of what Ctrl-C ended
 

@@ -23,7 +23,7 @@ from schemas.statuses import Entity as EntityName
 from schemas.wire.topology import UNKNOWN
 
 app = typer.Typer(
-    help="Dead letters, each a record in transfer error: list, show, replay, discard.",
+    help="Records in transfer error: list, show, replay, discard.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -31,7 +31,7 @@ app = typer.Typer(
 Ids = Annotated[
     list[str],
     typer.Argument(
-        metavar="[ID]...",
+        metavar="ID",
         help="Message ids (8 characters are enough) or Membri record ids.",
         show_default=False,
     ),

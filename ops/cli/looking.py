@@ -28,7 +28,7 @@ from schemas.wire.topology import Topology
 
 app = typer.Typer()
 topology_app = typer.Typer(
-    help="Exchanges, queues and rights on the broker: show, apply, permissions.",
+    help="Queues and rights on the broker: show, apply, permissions.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -42,7 +42,7 @@ _SUBJECTS = {
 }
 
 
-@app.command()
+@app.command(short_help="Check configuration, broker, Membri and each system.")
 def check(command: typer.Context) -> None:
     """Check configuration, broker, ledger, Membri and each accounting system.
 
@@ -84,7 +84,7 @@ def _print_check(context: Context, one: Check) -> None:
         context.console.print(Text(f"    → {line}"), soft_wrap=True)
 
 
-@app.command()
+@app.command(short_help="Show what is queued, transferred, waiting, in error.")
 def status(command: typer.Context) -> None:
     """Where everything stands: queued, transferred, waiting, in error.
 
@@ -208,7 +208,7 @@ def _line(
     }
 
 
-@app.command()
+@app.command(short_help="List the accounting systems and their connection keys.")
 def systems(command: typer.Context) -> None:
     """List the accounting systems and the keys of `[chapters.connection]` of each.
 
@@ -263,7 +263,7 @@ def _default(value: object) -> str:
     return "" if value is None else str(value)
 
 
-@app.command()
+@app.command(short_help="Keep a chapter from sending anything.")
 def pause(
     command: typer.Context,
     chapter: Chapter,

@@ -33,7 +33,7 @@ World = Annotated[
 Seed = Annotated[int, typer.Option(metavar="NUMBER", help="Another number, another association.")]
 
 
-@app.command()
+@app.command(short_help="Rehearse on a simulated Membri and QuickBooks Online.")
 def demo(
     command: typer.Context,
     once: Annotated[
@@ -137,7 +137,7 @@ def _show(context: Context, rehearsal: Demo, *, once: bool) -> str:
     return reason
 
 
-@app.command()
+@app.command(short_help="Run the simulated outside systems alone.")
 def sandbox(
     command: typer.Context,
     folder: Folder = Path(".sandbox"),

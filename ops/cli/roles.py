@@ -31,15 +31,16 @@ Chapters = Annotated[
 ]
 
 
-@app.command()
+@app.command(short_help="Run all roles on this machine, supervised.")
 def up(command: typer.Context) -> None:
     """Run all roles of the configuration on this machine, supervised, until Ctrl-C.
 
     Without a configured broker a private RabbitMQ node is started too.
 
     \b
-    Example:
-      membri-sync --config membri-sync.toml up
+    Examples:
+      membri-sync up
+      membri-sync up --config /etc/membri-sync/membri-sync.toml
     """
     context = context_of(command)
     with explained(context.words):
@@ -89,7 +90,7 @@ def poll(
                         poller.run(running.stop)
 
 
-@app.command()
+@app.command(short_help="Write outcomes back to Membri.")
 def settle(
     command: typer.Context,
     drain: Annotated[bool, typer.Option("--drain", help="Until the queue is empty.")] = False,
@@ -158,7 +159,7 @@ def consume(
                         consumer.run()
 
 
-@app.command("overview")
+@app.command("overview", short_help="Serve the metrics of this machine.")
 def overview_role(
     command: typer.Context,
     every_s: Annotated[float, typer.Option(metavar="SECONDS", help="Between two looks.")] = 15.0,
@@ -188,7 +189,7 @@ def _keep_looking(settings: Settings, running: Role, every_s: float) -> None:
         running.stop.wait(every_s)
 
 
-@app.command()
+@app.command(short_help="Synchronise once, then report: « Commencer ».")
 def once(command: typer.Context, chapter: Chapters = []) -> None:  # noqa: B006 — typer's way to an empty list
     """One synchronisation from start to end, then a report: the manual's « Commencer ».
 

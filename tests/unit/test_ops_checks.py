@@ -1,0 +1,216 @@
+"""Checks: each thing looked at with its remedy, whatever is wrong outside."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumers.errors import Unavailable
+from consumers.ledger.port import LedgerUnavailable
+from consumers.system import Health
+from ops import checks, wiring
+from ops.checks import Check, all_checks
+from ops.language import Words
+from ops.settings import Settings
+from producers.dataverse import AuthFault, MembriUnavailable
+from producers.discovery import Discovery, Finding
+from schemas.reasons import SystemReason
+from schemas.wire.channel import BrokerUnavailable
+from schemas.wire.memory import MemoryBroker
+from schemas.wire.topology import Topology
+from tests.ops_configuration import TEXT, settings
+
+GOOD = Finding("columns of account", ok=True, text="all there")
+BAD = Finding("account.x", ok=False, text="there is no such column", remedy="correct the mapping")
+
+
+class System:
+    """A system of which a test says how a probe ends."""
+
+    def __init__(self, ends: Health | Unavailable) -> None:
+        self._ends = ends
+        self.closed = False
+
+    def probe(self) -> Health:
+        if isinstance(self._ends, Unavailable):
+            raise self._ends
+        return self._ends
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Outside:
+    """What the checks find; all is well until a test says otherwise."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.settings = settings(folder)
+        self.broker: Any = MemoryBroker(wiring.the_topology(self.settings))
+        self.findings: tuple[Finding, ...] = (GOOD,)
+        self.membri: Exception | None = None
+        self.system = System(Health("Association"))
+        monkeypatch.setattr(wiring, "broker", lambda *_: self.broker)
+        monkeypatch.setattr(wiring, "dataverse", self._dataverse)
+        monkeypatch.setattr(wiring, "look_at_membri", self._look)
+        monkeypatch.setattr(wiring, "system", lambda *_: self.system)
+
+    @contextlib.contextmanager
+    def _dataverse(self, _: Settings) -> Iterator[None]:
+        if self.membri is not None:
+            raise self.membri
+        yield None
+
+    def _look(self, *_: object) -> Discovery:
+        return Discovery(self.findings, 500, {})
+
+    def checks(self, subject: str) -> list[Check]:
+        return [one for one in all_checks(self.settings) if one.subject.startswith(subject)]
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Outside:
+    return Outside(monkeypatch, tmp_path)
+
+
+def test_when_all_is_well_every_line_is_ok_and_systems_are_closed(outside: Outside) -> None:
+    found = list(all_checks(outside.settings))
+    assert {one.state for one in found} == {"ok"}
+    assert [one.subject for one in found if not one.detail] == [
+        "configuration",
+        "broker",
+        "ledger",
+        "membri",
+        "montreal reference",
+        "quebec reference",
+    ]
+    assert outside.system.closed
+
+
+def test_no_line_shows_a_secret(outside: Outside) -> None:
+    told = " ".join(str(one.as_json()) for one in all_checks(outside.settings))
+    assert "broker-password" not in told
+    assert "127.0.0.1:1 " in told
+
+
+def test_a_broker_that_is_down_is_unavailable(outside: Outside) -> None:
+    outside.broker.go_down()
+    [check] = outside.checks("broker")
+    assert (check.state, str(check.remedy)) == (
+        "unavailable",
+        "start it, or correct [broker] url",
+    )
+
+
+def test_a_broker_without_our_queues_wants_the_topology(outside: Outside) -> None:
+    outside.broker = MemoryBroker()
+    [check] = outside.checks("broker")
+    assert (check.state, str(check.remedy)) == ("wrong", "membri-sync topology apply")
+    assert "missing" in str(check.text)
+
+
+def test_without_a_broker_the_private_one_is_announced(
+    outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside.settings = settings(
+        tmp_path, TEXT.replace('url = "amqp://user:broker-password@127.0.0.1:1/"', "")
+    )
+    [check] = outside.checks("broker")
+    assert check.state == "ok"
+    assert "`membri-sync up` starts a private one" in str(check.text)
+
+    folder = Path(outside.settings.broker.folder)
+    folder.mkdir(parents=True)
+    wiring.private_url_file(folder).write_text("amqp://u:p@127.0.0.1:2/")
+    [check] = outside.checks("broker")
+    assert "127.0.0.1:2 " in str(check.text)
+
+    class Stopped:
+        def verify(self, _: Topology) -> None:
+            raise BrokerUnavailable("refused")
+
+    outside.broker = Stopped()
+    [check] = outside.checks("broker")
+    assert (check.state, str(check.remedy)) == ("ok", "`membri-sync up` starts it")
+
+
+def test_a_ledger_that_cannot_be_opened_is_unavailable(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> None:
+        raise LedgerUnavailable("locked")
+
+    monkeypatch.setattr(wiring, "ledger", locked)
+    [check] = outside.checks("ledger")
+    assert (check.state, str(check.text)) == ("unavailable", "locked")
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "remedy"),
+    [
+        (AuthFault("401"), "wrong", "correct [membri] client_id and its secret"),
+        (MembriUnavailable("no route"), "unavailable", "correct [membri] url, or try again later"),
+    ],
+)
+def test_membri_that_does_not_let_us_in_or_is_away(
+    outside: Outside, error: Exception, state: str, remedy: str
+) -> None:
+    outside.membri = error
+    [check] = outside.checks("membri")
+    assert (check.state, str(check.remedy)) == (state, remedy)
+
+
+def test_each_mismatch_of_the_mapping_is_a_line_and_then_nothing_is_called_right(
+    outside: Outside,
+) -> None:
+    outside.findings = (GOOD, BAD)
+    good, bad = outside.checks("membri")
+    assert (good.state, good.detail) == ("ok", True)
+    assert (bad.subject, bad.state, bad.detail) == ("membri account.x", "wrong", False)
+    assert str(bad.remedy) == "correct the mapping"
+
+
+@pytest.mark.parametrize(
+    ("reason", "state", "remedy"),
+    [
+        (SystemReason.UNAUTHORISED, "wrong", "membri-sync authorize montreal"),
+        (SystemReason.MISCONFIGURED, "wrong", ""),
+        (SystemReason.UNREACHABLE, "unavailable", ""),
+        (SystemReason.MAINTENANCE, "unavailable", ""),
+    ],
+)
+def test_a_closed_system_says_why_and_what_to_do(
+    outside: Outside, reason: SystemReason, state: str, remedy: str
+) -> None:
+    outside.system = System(Unavailable(reason, "no answer"))
+    [check] = outside.checks("montreal")
+    assert (check.state, check.reason, str(check.text)) == (state, reason, "no answer")
+    assert str(check.remedy) == remedy
+    assert outside.system.closed
+
+
+@pytest.mark.parametrize(("days", "announced"), [(13, True), (15, False)])
+def test_an_authorisation_that_ends_within_two_weeks_is_announced(
+    outside: Outside, days: int, announced: bool
+) -> None:
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(days=days, hours=1)
+    outside.system = System(Health("Association", authorised_until=until, notes=("a note",)))
+    check, note = outside.checks("montreal")
+    assert check.state == "ok"
+    assert bool(check.remedy.text) is announced
+    assert str(until.date()) in str(check.text)
+    assert Words("fr").date(until.date()) in Words("fr").tell(check.text)
+    assert str(note.text) == "a note"
+
+
+def test_a_check_is_told_in_french_and_given_to_programs_in_english(outside: Outside) -> None:
+    outside.broker = MemoryBroker(wiring.the_topology(outside.settings))
+    [check] = outside.checks("broker")
+    assert "tous les échanges et files sont là" in Words("fr").tell(check.text)
+    assert check.as_json()["text"].endswith("all exchanges and queues are there")
+    assert set(check.as_json()) == {"subject", "state", "text", "remedy"}
+    assert dt.timedelta(days=14) == checks.EXPIRY_WARNING
