@@ -21,7 +21,7 @@ def test_check_says_that_all_is_well_then_what_is_not_and_then_what_is_unreachab
         assert part in subjects
 
     mapping = tiny.folder / "membri.toml"
-    mapping.write_text('[tables.invoice]\nnumber = "membri_nosuchcolumn"\n', encoding="utf-8")
+    mapping.write_text('[invoice]\nnumber = "membri_nosuchcolumn"\n', encoding="utf-8")
     wrong = tiny.run("check").expect(2)
     assert "membri_nosuchcolumn" in wrong.out
     blocked = tiny.run("once").expect(2)
