@@ -154,6 +154,8 @@ def _closed(subject: str, chapter: Chapter, error: Unavailable) -> Check:
     wrong = error.reason in (SystemReason.MISCONFIGURED, SystemReason.UNAUTHORISED)
     remedy = _authorise(chapter) if error.reason is SystemReason.UNAUTHORISED else NOTHING
     state: State = "wrong" if wrong else "unavailable"
+    if error.reason is SystemReason.THROTTLED:
+        state = "ok"  # it answers and knows us; it is busy, most likely with our own consumer
     return Check(subject, state, _plain(error.detail), remedy, error.reason)
 
 

@@ -21,7 +21,7 @@ from ops.broker.layout import node_address
 from ops.broker.node import PrivateNode, keep_declarations
 from ops.processes import Child
 from ops.settings import ConfigurationError, Settings, complete
-from schemas.wire.channel import BrokerUnavailable
+from schemas.wire.channel import BrokerUnavailable, TopologyConflict
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ def private_broker(folder: Path) -> tuple[str, Path]:
 
 @contextmanager
 def any_broker(settings: Settings) -> Iterator[Settings]:
-    """The configured broker, or the private node started for as long as the block lasts.
+    """The configured broker, or the private node: the one that runs already, else one started for
+    as long as the block lasts, its own lines in `node.log` of its folder.
 
     Raises BrokerNotInstalledError, BrokerStartError.
     """
@@ -47,8 +48,32 @@ def any_broker(settings: Settings) -> Iterator[Settings]:
         yield settings
         return
     folder = Path(settings.broker.folder)
-    with PrivateNode(folder):
+    if _runs(settings):
         yield complete(settings, private_broker(folder)[0])
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "node.log").open("ab") as log_file:
+        node = PrivateNode(folder, output=log_file)
+        node.start()
+        try:
+            ready = complete(settings, private_broker(folder)[0])
+            wiring.broker(ready, "start").apply(wiring.the_topology(ready))
+            keep_declarations(folder)
+            yield ready
+        finally:
+            node.stop(clean=True)
+
+
+def _runs(settings: Settings) -> bool:
+    if not wiring.has_broker(settings):
+        return False
+    try:
+        wiring.broker(settings, "start").verify(wiring.the_topology(settings))
+    except TopologyConflict:
+        return True
+    except BrokerUnavailable:
+        return False
+    return True
 
 
 def metrics_folder(state: Path) -> Path:

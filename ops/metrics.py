@@ -292,11 +292,11 @@ def count_replays(folder: Path, outcomes: Iterable[str]) -> None:
     os.environ[MULTIPROCESS] = str(folder)
     try:
         shared = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # the package leaves it untyped
-        name = PREFIX + "replays_total"
+        name = PREFIX + "replays"
+        meaning = _meaning("replays_total")
         for outcome, count in counts.items():
-            shared("counter", name, name, ("outcome",), (outcome,), _meaning("replays_total")).inc(
-                count
-            )
+            series = shared("counter", name, f"{name}_total", ("outcome",), (outcome,), meaning)
+            series.inc(count)
     finally:
         if before is None:
             del os.environ[MULTIPROCESS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -18,6 +18,13 @@ from ops.language import Words
 from ops.synchronise import Synchronisation
 
 _NOT_MOVED = frozenset({"waiting", "superseded", "withdrawn", "dropped"})
+
+
+def starting(context: Context) -> AbstractContextManager[object]:
+    """Shown while RabbitMQ starts, which takes some seconds where none runs."""
+    if not context.live:
+        return nullcontext()
+    return context.console.status(context.words.say("Starting RabbitMQ…"))
 
 
 @contextmanager

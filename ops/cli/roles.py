@@ -203,7 +203,10 @@ def once(command: typer.Context, chapter: Chapters = []) -> None:  # noqa: B006 
     context = context_of(command)
     with explained(context.words):
         settings = context.settings()
-        with fleet.any_broker(settings) as ready:
+        with progress.starting(context), contextlib.ExitStack() as stack:
+            ready = stack.enter_context(fleet.any_broker(settings))
+            kept = stack.pop_all()
+        with kept:
             run = Synchronisation(ready, wiring.slugs(ready, chapter))
             with progress.synchronisation(context, run):
                 report = run.run()

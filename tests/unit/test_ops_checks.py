@@ -181,6 +181,7 @@ def test_each_mismatch_of_the_mapping_is_a_line_and_then_nothing_is_called_right
         (SystemReason.MISCONFIGURED, "wrong", ""),
         (SystemReason.UNREACHABLE, "unavailable", ""),
         (SystemReason.MAINTENANCE, "unavailable", ""),
+        (SystemReason.THROTTLED, "ok", ""),
     ],
 )
 def test_a_closed_system_says_why_and_what_to_do(
