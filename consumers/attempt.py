@@ -77,7 +77,8 @@ class Work:
     `prior`: what the ledger knew before this attempt. `generation`: see Entry. `linked`: what
     the look found, though this version is not what the books hold: its update is still to come, or
     it has none. `began`: the system was asked to
-    write; `answered`: it said yes or no. A bug of ours after the request is no answer.
+    write; `answered`: it said yes or no. A bug of ours after the request is no answer. `overtaken`:
+    what it refused was a repetition, while the earlier call may still be running there.
     """
 
     key: Key
@@ -95,12 +96,13 @@ class Work:
     documents: Mapping[str, RemoteRef] = field(default_factory=dict)
     began: bool = False
     answered: bool = False
+    overtaken: bool = False
 
     @property
     def fate_unknown(self) -> bool:
         """Whether, after this attempt, it may be in the books without our knowing."""
         if self.began and not self.update:
-            return not self.answered
+            return self.overtaken or not self.answered
         return self.prior is not None and fate_unknown(self.prior)
 
 
@@ -233,7 +235,7 @@ class Attempt:
         if problems:
             detail = "; ".join(p.detail for p in problems if p.detail)
             raise Rejected(problems[0].reason, field=problems[0].field, detail=detail)
-        if work.look in (Look.UNKNOWN, Look.COMPARE):
+        if work.look in (Look.UNKNOWN, Look.COMPARE) or work.linked is not None:
             self._intend(work)
         task = Task(
             record=work.record,
@@ -249,6 +251,7 @@ class Attempt:
             receipt = self._system.transfer(task)
         except (Unavailable, Transient, Rejected):
             work.answered = True
+            work.overtaken = not work.update and self._running_s(work.prior) > 0
             raise
         work.answered = True
         return Done(receipt)
@@ -283,10 +286,16 @@ class Attempt:
         same = prior.fingerprint == work.fingerprint
         if work.look is Look.UNKNOWN and self._declaration.replays_same_key and same:
             return None
-        left = prior.sent_at + self._declaration.longest_call_s - self._now()
+        left = self._running_s(prior)
         if left <= 0:
             return None
         return Unknown("not in the books yet; the call may still be running there", left)
+
+    def _running_s(self, prior: Entry | None) -> float:
+        """How long an earlier call without answer may still be running in the vendor's house."""
+        if prior is None or prior.sent_at is None or not fate_unknown(prior):
+            return 0.0
+        return prior.sent_at + self._declaration.longest_call_s - self._now()
 
 
 def _adopt(work: Work, found: Found) -> Done:

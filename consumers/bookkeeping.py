@@ -108,7 +108,7 @@ class Bookkeeper:
             self._entry(work, State.FAILED), attempts=attempts, sent_at=None, reason=reason
         )
         if work.linked is not None:
-            entry = self._linked(work, work.linked)
+            entry = self._linked(work, work.linked, attempts=1)
             self._release.add(subject.key)
         elif work.fate_unknown:
             entry = replace(self._unknown_still(work), state=State.FAILED, reason=reason)
@@ -119,15 +119,15 @@ class Bookkeeper:
         self.bury(subject, reason, field_name, detail, attempts=attempts)
         return entry
 
-    def _linked(self, work: Work, ref: RemoteRef) -> Entry:
-        """It is there, only this version of it was refused: what needs it may go."""
+    def _linked(self, work: Work, ref: RemoteRef, *, attempts: int = 0) -> Entry:
+        """It is there, only this version of it is not: what needs it may go."""
         entry = self._entry(work, State.DONE)
         return replace(
             entry,
             remote_id=ref.remote_id,
             reference=ref.reference,
             fingerprint="",
-            attempts=entry.attempts + 1,
+            attempts=entry.attempts + attempts,
         )
 
     def _again(
@@ -181,7 +181,7 @@ class Bookkeeper:
     def _unsent(self, work: Work, *, attempts: int) -> Entry:
         """Back to what was known before: the books are unchanged, or as unknown as they were."""
         prior = work.prior
-        if work.fate_unknown and not work.answered:
+        if work.fate_unknown and (work.overtaken or not work.answered):
             return replace(self._unknown_still(work), state=State.UNKNOWN)
         if prior and prior.state is State.DONE:
             return replace(prior, attempts=prior.attempts + attempts)
@@ -192,7 +192,7 @@ class Bookkeeper:
         """What was sent keeps its content, its time and its attempts, hence its key."""
         entry = self._entry(work, State.UNKNOWN)
         prior = work.prior
-        if work.began and not work.update:
+        if work.began and not work.answered and not work.update:
             return replace(entry, sent_at=self._now())
         if prior is None:
             raise AssertionError("an unknown fate without a sending")
@@ -221,7 +221,10 @@ class Bookkeeper:
         )
 
     def intent(self, work: Work) -> Entry:
-        """What is written before a record is sent."""
+        """What is written before a record is sent. A customer that was found keeps its id: its
+        update may change the very name by which it was found."""
+        if work.linked is not None:
+            return self._linked(work, work.linked)
         return replace(self._entry(work, State.SENDING), sent_at=self._now())
 
     # --- how gates end ------------------------------------------------------------------------

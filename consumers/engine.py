@@ -7,7 +7,6 @@ Raises LeaseLost and LedgerUnavailable: the deliveries must then come again.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -300,8 +299,11 @@ class Engine:
         ended: list[tuple[Subject, Work, Ending | None, float]] = []
         try:
             while left:
-                with contextlib.suppress(IndexError):  # another thread drew the last one
-                    ended += self._in_order(left.popleft())
+                try:
+                    group = left.popleft()
+                except IndexError:  # another thread drew the last one
+                    break
+                ended += self._in_order(group)
         except BaseException:
             left.clear()  # no right to send, or nowhere to write: nobody begins another
             raise

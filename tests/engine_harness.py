@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from consumers.engine import Engine, Result
-from consumers.errors import OutcomeUnknown, Rejected
+from consumers.errors import OutcomeUnknown, Rejected, Unavailable
 from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Entry, Key, Lease, Wait
 from consumers.retrying import RetryPolicy
@@ -16,12 +16,12 @@ from consumers.system import Declaration, Found, Health, Lookup, Problem, Receip
 from schemas.events import TransferredEvent
 from schemas.facts import Fact
 from schemas.outcomes import Action
-from schemas.reasons import Reason
+from schemas.reasons import Reason, SystemReason
 from schemas.records import Account, Invoice, Payment, Record
 from schemas.statuses import Entity
 from schemas.wire.channel import Delivery
 from schemas.wire.codec import decode
-from tests.builders import CHAPTER
+from tests.builders import CHAPTER, account, invoice, sent
 
 LONGEST_CALL_S = 100.0
 
@@ -235,3 +235,16 @@ class Bench:
             for exchange, key, headers, _ in self.told
             if exchange == "membri.dead"
         ]
+
+
+CLOSED = Unavailable(SystemReason.UNREACHABLE, "refused")
+LINKED = account(reference="Les Amis")
+
+
+def linked_books(**values: object) -> Books:
+    """Books that know one customer, so that only documents are written."""
+    return Books(known={"Les Amis": RemoteRef("77", "Les Amis")}, **values)  # type: ignore[arg-type]  # fields of Books
+
+
+def bill(version: str = "v1", **values: object) -> Delivery:
+    return sent(invoice(of=LINKED, **values), version)  # type: ignore[arg-type]  # fields of Invoice

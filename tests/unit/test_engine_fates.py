@@ -1,32 +1,28 @@
-"""Fates that are unknown stay unknown until the books speak, and nobody waits for ever."""
+"""Fates that are unknown stay unknown until the books speak: nothing is sent twice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import Decimal
+from dataclasses import replace
 
 import pytest
 
-from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
-from consumers.ledger.port import Key, State
-from consumers.system import Problem, Receipt, RemoteRef, Task
-from schemas.reasons import Reason, SystemReason, WaitReason
-from schemas.records import DocumentRef
-from schemas.statuses import Entity, Status
-from tests.builders import account, invoice, payment, sent, taken_back
-from tests.engine_harness import LONGEST_CALL_S, LOST_REPLY, Bench, Books
-
-CLOSED = Unavailable(SystemReason.UNREACHABLE, "refused")
-LINKED = account(reference="Les Amis")
-
-
-def linked_books(**values: object) -> Books:
-    """Books that know one customer, so that only documents are written."""
-    return Books(known={"Les Amis": RemoteRef("77", "Les Amis")}, **values)  # type: ignore[arg-type]  # fields of Books
-
-
-def bill(version: str = "v1", **values: object):  # type: ignore[no-untyped-def]  # a delivery
-    return sent(invoice(of=LINKED, **values), version)  # type: ignore[arg-type]  # fields of Invoice
+from consumers.errors import OutcomeUnknown, Rejected, Transient
+from consumers.ledger.port import Key, LeaseLost, State
+from consumers.system import Found, Lookup, Receipt, RemoteRef, Task
+from schemas.outcomes import Action
+from schemas.reasons import Reason
+from schemas.statuses import Entity
+from tests.builders import account, invoice, sent
+from tests.engine_harness import (
+    CLOSED,
+    LINKED,
+    LONGEST_CALL_S,
+    LOST_REPLY,
+    Bench,
+    Books,
+    bill,
+    linked_books,
+)
 
 
 class LateBooks(Books):
@@ -47,9 +43,6 @@ class LateBooks(Books):
 
     def land(self) -> None:
         self._write(self.running[0])
-
-
-# --- what must not be sent twice ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("error", [KeyError("oups"), Rejected(Reason.DUPLICATE_NUMBER)])
@@ -99,8 +92,6 @@ def test_an_unknown_fate_survives_a_batch_in_which_the_system_was_closed() -> No
 
 
 def test_an_intent_without_an_ending_stays_an_unknown_fate_when_the_system_is_closed() -> None:
-    from dataclasses import replace
-
     from consumers.ledger.port import Changes
 
     bench = Bench(LateBooks())
@@ -128,6 +119,93 @@ def test_a_definite_refusal_after_an_unknown_fate_gets_another_key() -> None:
     keys = [task.key for task in books.tasks]
     assert keys[0] == keys[1] != keys[2]
     assert books.count(Entity.INVOICE, "i1") == 1
+
+
+@pytest.mark.parametrize("refusal", [Transient("locked"), Rejected(Reason.CLOSED_PERIOD), CLOSED])
+def test_a_refused_repetition_says_nothing_of_the_call_that_still_runs(refusal: Exception) -> None:
+    """The vendor knows the key once the first call ends; until then it refuses the second one."""
+    books = LateBooks()
+    books.replays = True
+    bench = Bench(books)
+    bench.run(bill())
+    books.before = [refusal] * 50
+    bench.later(5.0)
+    assert books.sent().count("i1") > 1
+    bench.run(bill("v2", net="200.00"))
+    bench.run(bill("v3"))
+    books.before.clear()
+    books.land()
+    books.by_key[books.running[0].key] = Receipt(RemoteRef("r-N-i1", "N-i1"), Action.CREATED)
+    bench.later(LONGEST_CALL_S)
+    assert books.count(Entity.INVOICE, "i1") == 1
+    assert len({task.key for task in [*books.running, *books.tasks] if task.record.id == "i1"}) == 1
+
+
+def test_a_changed_version_is_not_sent_while_the_call_of_the_other_one_may_still_run() -> None:
+    books = LateBooks()
+    books.replays = True
+    bench = Bench(books)
+    bench.run(bill())
+    bench.run(bill("v2", net="200.00"))
+    bench.later(10.0)
+    assert books.sent().count("i1") == 1
+    books.land()
+    bench.later(LONGEST_CALL_S)
+    assert books.count(Entity.INVOICE, "i1") == 1
+
+
+def test_what_is_sent_anew_is_written_down_as_such_before_it_is_sent() -> None:
+    """Its reference was emptied and it is gone from the books: the sending has a new generation."""
+    books = linked_books()
+    bench = Bench(books)
+    bench.run(bill())
+    books.remove(Key(Entity.INVOICE, "i1"))
+    seen: list[tuple[State, int, float | None]] = []
+    write = books._write
+
+    def watched(task: Task) -> Receipt:
+        entry = bench.entry(Entity.INVOICE, "i1")
+        assert entry is not None
+        seen.append((entry.state, entry.generation, entry.sent_at))
+        return write(task)
+
+    books._write = watched  # type: ignore[method-assign]  # to look at the ledger meanwhile
+    bench.run(bill("v2"))
+    assert seen == [(State.SENDING, 1, bench.now)]
+
+
+def test_a_lease_that_ends_within_a_batch_keeps_the_rest_of_it_from_being_sent() -> None:
+    books = linked_books()
+    bench = Bench(books)
+    bench.run(sent(LINKED))
+
+    before = len(books.tasks)
+
+    def ended_after_the_first_call() -> None:
+        if len(books.tasks) > before:
+            raise LeaseLost("another one serves")
+
+    bench.lease.check = ended_after_the_first_call
+    with pytest.raises(LeaseLost):
+        bench.run(bill(), sent(invoice("i2", of=LINKED)))
+    assert books.sent() == ["a1", "i1"]
+    assert ("find", "i2") not in books.calls
+
+
+@pytest.mark.parametrize("look", ["first", "unknown"])
+def test_a_namesake_in_the_books_is_not_taken_for_the_customer(look: str) -> None:
+    class Namesakes(Books):
+        def find(self, lookup: Lookup) -> Found | None:
+            found = super().find(lookup)
+            there = RemoteRef("9", lookup.name)
+            return Found(there) if found is None and lookup.name else found
+
+    books = Namesakes(before=[LOST_REPLY] if look == "unknown" else [])
+    bench = Bench(books)
+    bench.run(sent(invoice()))
+    bench.later(LONGEST_CALL_S)
+    assert books.count(Entity.ACCOUNT, "a1") == 1
+    assert books.tasks[-1].customer == RemoteRef("r-Association a1", "Association a1")
 
 
 def test_a_look_without_answer_is_not_taken_for_a_sending() -> None:
@@ -168,316 +246,3 @@ def test_a_customer_whose_reference_was_typed_while_its_fate_was_unknown_is_link
     bench.run(sent(invoice(of=account(reference="Les Amis", dataversion="a1-v2"))))
     assert books.count(Entity.ACCOUNT, "a1") == 0
     assert books.tasks[-1].customer == RemoteRef("77", "Les Amis")
-
-
-@pytest.mark.parametrize("again", [OutcomeUnknown("x"), Transient("x"), CLOSED, KeyError("x")])
-def test_a_withdrawn_record_is_not_sent_however_the_look_for_it_ends(again: Exception) -> None:
-    books = linked_books(replays=True, before=[LOST_REPLY])
-    bench = Bench(books)
-    bench.run(bill())
-    bench.run(taken_back(invoice(of=LINKED)))
-    books.on_find = [again]
-    for _ in range(4):
-        bench.later(LONGEST_CALL_S)
-    assert books.sent() == ["i1"]
-
-
-def test_a_newer_version_withdrawn_while_the_older_one_was_unknown_is_not_sent() -> None:
-    """v1 has no answer, v2 waits to be looked for, v3 takes it back."""
-    books = linked_books(replays=False, before=[LOST_REPLY])
-    bench = Bench(books)
-    bench.run(bill())
-    bench.run(bill("v2", net="200.00"))
-    bench.run(taken_back(invoice(of=LINKED), "v3"))
-    for _ in range(4):
-        bench.later(LONGEST_CALL_S)
-    assert books.sent() == ["i1"]
-    assert bench.ledger.waiting() == []
-
-
-@pytest.mark.parametrize("replays", [True, False])
-def test_a_newer_version_and_its_withdrawal_in_one_batch_send_nothing(replays: bool) -> None:
-    books = linked_books(replays=replays, before=[LOST_REPLY])
-    bench = Bench(books)
-    bench.run(bill())
-    bench.run(bill("v2", net="200.00"), taken_back(invoice(of=LINKED), "v3"))
-    for _ in range(4):
-        bench.later(LONGEST_CALL_S)
-    assert books.sent() == ["i1"]
-    assert bench.ledger.waiting() == []
-
-
-def test_two_withdrawals_after_a_crash_end_the_look_instead_of_repeating_it() -> None:
-    from dataclasses import replace
-
-    from consumers.ledger.port import Changes
-
-    books = linked_books(replays=False, before=[LOST_REPLY])
-    bench = Bench(books)
-    bench.run(bill())
-    [entry] = bench.ledger.entries([Key(Entity.INVOICE, "i1")]).values()
-    crashed = replace(entry, state=State.SENDING)
-    bench.ledger.commit(
-        Changes(entries=[crashed], leave=[crashed.key]), bench.lease.current(), bench.now
-    )
-    gone = invoice(of=LINKED)
-    bench.run(
-        sent(invoice(of=LINKED), redelivered=True),
-        taken_back(gone, "v2"),
-        taken_back(gone, "v3", Status.DO_NOT_SYNC),
-    )
-    bench.settle_down()
-    bench.later(LONGEST_CALL_S)
-    after = bench.entry(Entity.INVOICE, "i1")
-    assert after is not None
-    assert after.state is State.WITHDRAWN
-    assert books.sent() == ["i1"]
-
-
-def test_a_withdrawn_record_redelivered_after_its_withdrawal_is_not_sent() -> None:
-    bench = Bench(linked_books())
-    bench.run(sent(payment(of=LINKED)))
-    bench.run(taken_back(payment(of=LINKED)))
-    bench.run(bill())
-    bench.run(sent(payment(of=LINKED), redelivered=True))
-    assert bench.books.sent() == ["i1"]
-
-
-def test_a_held_customer_whose_fate_was_unknown_is_looked_for_and_not_created() -> None:
-    books = Books(replays=True, before=[LOST_REPLY])
-    bench = Bench(books)
-    bench.run(sent(invoice()))
-    held = account(status=Status.ON_HOLD, dataversion="a1-v2")
-    bench.run(sent(invoice(of=held)))
-    assert books.sent() == ["a1"]
-    wait = bench.wait(Entity.INVOICE, "i1")
-    assert wait is not None
-    assert wait.reason is WaitReason.WAITS_FOR_ACCOUNT
-
-
-def test_a_customer_put_on_hold_in_the_batch_of_its_invoice_is_not_created() -> None:
-    bench = Bench()
-    bench.run(sent(invoice()), taken_back(account()))
-    assert bench.books.rows == []
-    wait = bench.wait(Entity.INVOICE, "i1")
-    assert wait is not None
-    assert (wait.reason, wait.detail) == (WaitReason.WAITS_FOR_ACCOUNT, "status=on_hold")
-
-
-# --- who must not wait for ever -----------------------------------------------------------------
-
-
-def test_documents_go_when_their_customer_was_linked_though_its_update_was_refused() -> None:
-    books = linked_books(before=[Rejected(Reason.INVALID_FIELD, field="email")])
-    bench = Bench(books)
-    bench.run(sent(invoice(of=account(new_account=False, status=None))))
-    bench.run(sent(account(reference="Les Amis", dataversion="a1-v2"), "a1-v2"))
-    bench.settle_down()
-    assert books.count(Entity.INVOICE, "i1") == 1
-
-
-def test_the_newest_snapshot_counts_though_an_older_event_of_its_invoice_came_first() -> None:
-    bench = Bench()
-    unverified = account(new_account=False, status=None)
-    bench.run(sent(invoice("i1", of=unverified)), sent(invoice("i2", of=unverified)))
-    bench.run(
-        sent(invoice("i1", of=unverified)),
-        sent(invoice("i2", of=unverified)),
-        sent(invoice("i1", of=account(dataversion="a1-v2"))),
-    )
-    bench.settle_down()
-    assert sorted(bench.books.sent()) == ["a1", "i1", "i2"]
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: sent(account(reference="Les Amis", phone="514", dataversion="v2"), "v2"),
-        lambda: bill("v2", net="200.00"),
-    ],
-    ids=["account", "invoice"],
-)
-def test_another_version_of_what_is_in_the_books_is_tried_a_bounded_number_of_times(
-    make: Callable[[], object],
-) -> None:
-    books = linked_books()
-    bench = Bench(books)
-    bench.run(sent(LINKED), bill())
-    books.before = [Transient("locked")] * 50
-    books.on_find = [Transient("locked")] * 50
-    bench.run(make())  # type: ignore[arg-type]  # a delivery
-    for _ in range(8):
-        bench.later(5000.0)
-    assert [reason for _, reason in bench.buried()] == ["retries_exhausted"]
-    assert bench.ledger.waiting() == []
-
-
-def test_a_failed_record_tried_again_as_another_version_is_tried_a_bounded_number_of_times() -> (
-    None
-):
-    books = linked_books(problems={"i1": Problem(Reason.CLOSED_PERIOD)})
-    bench = Bench(books)
-    bench.run(bill())
-    books.problems.clear()
-    books.before = [Transient("locked")] * 50
-    bench.run(bill("v2"))
-    for _ in range(8):
-        bench.later(5000.0)
-    assert [reason for _, reason in bench.buried()] == ["closed_period", "retries_exhausted"]
-
-
-def test_a_newer_version_starts_counting_its_tries_anew_and_the_same_one_does_not() -> None:
-    books = linked_books(before=[Transient("locked")] * 50)
-    bench = Bench(books)
-    bench.run(bill())
-    bench.run(bill())
-    wait = bench.wait(Entity.INVOICE, "i1")
-    assert wait is not None
-    assert wait.attempts == 2
-    bench.run(bill("v2"))
-    wait = bench.wait(Entity.INVOICE, "i1")
-    assert wait is not None
-    assert wait.attempts == 1
-
-
-class OneCloses(Books):
-    """Finds itself closed at one record only."""
-
-    culprit = "i1"
-
-    def transfer(self, task: Task) -> Receipt:
-        if task.record.id == self.culprit:
-            raise CLOSED
-        return super().transfer(task)
-
-
-@pytest.mark.parametrize("culprit", ["i1", "a1"])
-def test_a_record_that_alone_finds_the_system_closed_does_not_hold_up_the_others(
-    culprit: str,
-) -> None:
-    bench = Bench(OneCloses())
-    bench.books.culprit = culprit  # type: ignore[attr-defined]  # of OneCloses
-    bench.run(
-        *[sent(invoice(f"i{n}", of=account(f"a{n}"))) for n in range(1, 6)],
-    )
-    for _ in range(4):
-        bench.now += 0.1
-        bench.run()
-    assert {f"i{n}" for n in range(2, 6)} <= set(bench.books.sent())
-    assert bench.buried() == []
-    bench.books.culprit = ""  # type: ignore[attr-defined]  # of OneCloses
-    bench.later(500.0)
-    assert bench.ledger.waiting() == []
-
-
-def stub_payment(id: str = "p1"):  # type: ignore[no-untyped-def]  # noqa: A002 — the record's own word
-    stub = DocumentRef(id="i1", reference="F-1", status=Status.TRANSFERRED)
-    return sent(payment(id, of=LINKED, allocations=({"invoice": stub, "amount": "114.98"},)))
-
-
-def test_a_look_for_a_lost_invoice_that_is_not_possible_now_closes_nothing() -> None:
-    books = linked_books(on_find=[None, Transient("locked")])
-    bench = Bench(books)
-    bench.run(sent(LINKED))
-    result = bench.run(stub_payment())
-    assert result.closed is None
-    wait = bench.wait(Entity.PAYMENT, "p1")
-    assert wait is not None
-    assert wait.reason is WaitReason.RETRY_AT
-
-
-def test_a_bug_in_the_look_for_a_lost_invoice_buries_the_payment_and_no_other() -> None:
-    books = linked_books(on_find=[None, KeyError("oups")])
-    bench = Bench(books)
-    bench.run(stub_payment(), sent(payment("p2", on="i2", of=LINKED)))
-    assert bench.buried() == [("payment.reference.montreal", "bug")]
-    assert bench.wait(Entity.PAYMENT, "p2") is not None
-
-
-def test_a_lost_invoice_that_the_books_refuse_to_name_makes_its_payment_wait() -> None:
-    books = linked_books(on_find=[None, Rejected(Reason.DIFFERS_FROM_BOOKS)])
-    bench = Bench(books)
-    bench.run(stub_payment())
-    wait = bench.wait(Entity.PAYMENT, "p1")
-    assert wait is not None
-    assert (wait.reason, wait.detail) == (WaitReason.WAITS_FOR_INVOICE, "status=transferred")
-
-
-def test_a_system_closed_at_the_look_for_a_lost_invoice_fails_nothing() -> None:
-    books = linked_books(on_find=[None, CLOSED])
-    books.known["F-1"] = RemoteRef("500", "F-1")
-    bench = Bench(books)
-    result = bench.run(stub_payment())
-    assert result.closed is not None
-    bench.settle_down()
-    assert books.sent() == ["p1"]
-
-
-def test_an_invoice_linked_by_hand_leaves_the_waiting_room() -> None:
-    """It waited for its account; a person made it by hand and said so in Membri."""
-    bench = Bench(linked_books())
-    bench.run(sent(invoice(of=account(new_account=False, status=None))))
-    bench.books.known["F-1"] = RemoteRef("500", "F-1")
-    bench.run(stub_payment())
-    bench.settle_down()
-    assert bench.books.sent() == ["p1"]
-    assert bench.ledger.waiting() == []
-
-
-def test_a_customer_that_failed_is_buried_once_not_with_each_of_its_invoices() -> None:
-    bench = Bench()
-    wrong = account(reference="Inconnu")
-    for n in range(4):
-        bench.run(sent(invoice(f"i{n}", of=wrong)))
-    assert bench.buried() == [("account.reference.montreal", "reference_not_found")]
-    found = account(reference="Les Amis", dataversion="a1-v2")
-    bench.books.known["Les Amis"] = RemoteRef("77", "Les Amis")
-    bench.run(sent(invoice("i9", of=found)))
-    bench.settle_down()
-    assert bench.books.count(Entity.INVOICE, "i0") == 1
-
-
-def test_payments_go_when_another_version_of_their_invoice_is_in_the_books() -> None:
-    """v1 reached the books without an answer; then the invoice was changed: rule 12."""
-    books = linked_books(replays=True, after=[LOST_REPLY])
-    bench = Bench(books)
-    bench.run(bill(), sent(payment(of=LINKED)))
-    bench.run(bill("v2", net="50.00"))
-    bench.later(LONGEST_CALL_S)
-    assert bench.buried() == [("invoice.reference.montreal", "differs_from_books")]
-    assert books.count(Entity.PAYMENT, "p1") == 1
-    bench.run(bill("v3"))
-    assert bench.transferred()[-1] == ("i1", "confirmed", "N-i1")
-
-
-def test_payments_wait_when_a_typed_reference_names_an_invoice_of_another_amount() -> None:
-    books = linked_books(totals={"F-99": Decimal("90.00")})
-    books.known["F-99"] = RemoteRef("500", "F-99")
-    bench = Bench(books)
-    bench.run(bill(reference="F-99"), sent(payment(of=LINKED)))
-    assert bench.buried() == [("invoice.reference.montreal", "differs_from_books")]
-    assert books.sent() == []
-
-
-# --- what is told -------------------------------------------------------------------------------
-
-
-def test_another_reference_typed_on_a_record_in_the_books_links_what_it_names() -> None:
-    books = linked_books()
-    bench = Bench(books)
-    bench.run(bill())
-    books.known["F-99"] = RemoteRef("500", "F-99")
-    bench.run(bill("v2", reference="F-99"))
-    assert bench.transferred()[-1] == ("i1", "linked", "F-99")
-
-
-def test_a_change_of_a_customer_whose_creation_had_no_answer_reaches_the_books() -> None:
-    books = Books(replays=True, after=[LOST_REPLY])
-    bench = Bench(books)
-    bench.run(sent(account()), sent(invoice()))
-    bench.run(sent(account(phone="514 555-0199", dataversion="a1-v2"), "a1-v2"))
-    bench.later(LONGEST_CALL_S)
-    assert books.count(Entity.ACCOUNT, "a1") == 1
-    update = [task for task in books.tasks if task.record.id == "a1"][-1]
-    assert (update.remote_id, update.record.phone) == ("r-Association a1", "514 555-0199")  # type: ignore[union-attr]  # an account
-    assert books.count(Entity.INVOICE, "i1") == 1

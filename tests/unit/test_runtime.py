@@ -390,6 +390,33 @@ def test_a_consumer_whose_lease_was_taken_sends_nothing_more(world: World) -> No
     assert world.books.count(Entity.ACCOUNT, "a1") == 1
 
 
+def test_a_lease_that_ended_is_not_taken_while_its_longest_call_may_still_run(
+    world: World,
+) -> None:
+    """Nobody knows whether that process is dead: it may be frozen in the middle of a call."""
+    world.ledger.take_lease("frozen", world.now(), 10.0, 0.0)
+    world.send(invoice())
+    with world.serving("second") as (_, standby):
+        world.ahead_s += 11.0
+        waits = len(standby.wished)
+        eventually(lambda: len(standby.wished) > waits + 3)
+        assert world.books.log == []
+        world.ahead_s += world.books.declaration.longest_call_s
+        eventually(lambda: world.settled("i1"))
+
+
+def test_an_idle_consumer_whose_lease_was_taken_leaves_the_queue_to_the_other(
+    world: World,
+) -> None:
+    with world.serving(lease_ttl_s=0.03) as (consumer, stop):
+        world.send(invoice("i1"))
+        eventually(lambda: world.settled("i1"))
+        eventually(consumer.idle.is_set)
+        world.ledger.take_lease("thief", world.now(), 1e6, 0.0, lambda _owner: True)
+        eventually(lambda: 1.0 in stop.wished)
+        assert world.broker.store(QUEUE).subscribers == []
+
+
 def test_stopping_ends_every_kind_of_waiting(world: World) -> None:
     for prepare in (
         lambda: None,
