@@ -24,6 +24,7 @@ from schemas.reasons import Reason
 from schemas.statuses import Entity
 from schemas.wire.channel import Delivery
 from schemas.wire.codec import Unreadable, decode
+from schemas.wire.topology import RECORDS
 
 _TO_TRANSFER = (
     AccountToTransfer,
@@ -95,7 +96,15 @@ def _add_wait(batch: Batch, wait: Wait, system: str, chapter: str) -> None:
         key = f"{wait.key.entity}.{system}.{chapter}"
         name = f"{wait.key.entity}-{wait.key.id}"
         batch.refused.append(
-            Refused(Reason.UNREADABLE, str(error), wait.body, key, name, waited=wait.key)
+            Refused(
+                Reason.UNREADABLE,
+                error.detail,
+                wait.body,
+                key,
+                name,
+                error.field,
+                waited=wait.key,
+            )
         )
         return
     batch.items[wait.key] = Item(wait.key, event, wait.body, wait=wait)
@@ -112,7 +121,7 @@ def _add_delivery(batch: Batch, delivery: Delivery, system: str, chapter: str) -
     try:
         event = decode(delivery.body)
     except Unreadable as error:
-        _refuse(batch, delivery, Reason.UNREADABLE, str(error))
+        _refuse(batch, delivery, Reason.UNREADABLE, error.detail, error.field)
         return
     if not isinstance(event, (*_TO_TRANSFER, Withdrawn)):
         detail = f"type {event.type} is not a record to transfer"
@@ -129,6 +138,11 @@ def _add_delivery(batch: Batch, delivery: Delivery, system: str, chapter: str) -
 
 def _add_event(batch: Batch, delivery: Delivery, event: ToTransfer | Withdrawn) -> None:
     key = Key(entity_of(event), event.subject)
+    named = delivery.routing_key.partition(".")[0]
+    if delivery.exchange == RECORDS and named != key.entity:
+        detail = f"the routing key says {named!r}, the event says {str(key.entity)!r}"
+        _refuse(batch, delivery, Reason.UNKNOWN_ENTITY, detail, "type")
+        return
     if not isinstance(event, Withdrawn) and event.data.id != event.subject:
         detail = f"subject {event.subject!r} is not the id of its data, {event.data.id!r}"
         _refuse(batch, delivery, Reason.UNREADABLE, detail, "subject")

@@ -181,6 +181,8 @@ class Bookkeeper:
     def _unsent(self, work: Work, *, attempts: int) -> Entry:
         """Back to what was known before: the books are unchanged, or as unknown as they were."""
         prior = work.prior
+        if work.linked is not None:
+            return self._linked(work, work.linked, attempts=attempts)
         if work.fate_unknown and (work.overtaken or not work.answered):
             return replace(self._unknown_still(work), state=State.UNKNOWN)
         if prior and prior.state is State.DONE:

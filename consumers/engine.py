@@ -379,7 +379,9 @@ class Engine:
         self._lease.current()
 
     def _intend(self, work: Work) -> None:
-        changes = Changes(entries=[self._book.intent(work)])
+        # Who waits for a customer that is linked need not wait for its update.
+        release = [work.key] if work.linked is not None else ()
+        changes = Changes(entries=[self._book.intent(work)], release=release)
         self._ledger.commit(changes, self._lease.current(), self._now())
 
     def _commit(self, intents: Sequence[Entry] = ()) -> None:

@@ -230,11 +230,11 @@ def _created_once(
         return None
     if reference and entry.reference and reference != entry.reference:
         return Send(Look.LINK)  # a person typed another one: what that names is the record now
-    same = entry.fingerprint == fingerprint
-    if same and (reference or entry.dataversion == dataversion):
-        return Confirm(entry)
-    # Changed since, or its reference is empty in a version that we did not send: either a person
-    # emptied it, or our own answer has not reached Membri yet. The books know.
+    if entry.fingerprint == fingerprint and entry.dataversion == dataversion:
+        return Confirm(entry)  # the very version that we transferred, delivered again
+    # Another version: a person changed it, emptied its reference, or set it À transférer again
+    # after something happened to it in the books; or our own answer has not reached Membri yet.
+    # The books know.
     return Send(Look.COMPARE)
 
 

@@ -114,6 +114,20 @@ def test_rule_05_documents_of_a_linked_account_go_though_its_update_was_refused(
     assert books.count(Entity.INVOICE, "i1") == 1
 
 
+def test_rule_05_a_linked_customer_is_remembered_before_an_update_that_renames_it() -> None:
+    """Killed in between, it could not be found by its old name any more."""
+    from tests.engine_harness import LOST_REPLY
+
+    books = Books(known={"Les Amis": RemoteRef("77", "Les Amis")}, after=[LOST_REPLY])
+    bench = Bench(books)
+    bench.run(sent(account(reference="Les Amis", name="Les Amis réunis"), "a1-v1"))
+    books.known.clear()
+    bench.later(1000.0)
+    assert [task.remote_id for task in books.tasks] == ["77", "77"]
+    assert bench.buried() == []
+    assert bench.transferred()[-1][:2] == ("a1", "updated")
+
+
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_rule_05_an_update_without_answer_is_repeated_and_creates_nothing(lost: str) -> None:
     from tests.engine_harness import LOST_REPLY
@@ -277,13 +291,14 @@ def test_rule_12_an_emptied_reference_sends_anew_what_is_gone_with_another_key()
     assert entry.generation == 1
 
 
-def test_rule_12_a_kept_reference_of_something_deleted_is_an_error() -> None:
+@pytest.mark.parametrize("net", ["100.00", "50.00"])
+def test_rule_12_a_kept_reference_of_something_deleted_is_an_error(net: str) -> None:
     from consumers.ledger.port import Key
 
     bench = Bench()
     bench.run(sent(invoice()))
     bench.books.remove(Key(Entity.INVOICE, "i1"))
-    bench.run(sent(invoice(net="50.00", reference="N-i1"), "v2"))
+    bench.run(sent(invoice(net=net, reference="N-i1"), "v2"))
     assert bench.buried() == [("invoice.reference.montreal", "reference_not_found")]
 
 

@@ -152,7 +152,7 @@ CREATED_ONCE: list[tuple[str, Entry | None, str, str, Decision]] = [
     ("failed", known(I1, State.FAILED), "", V1, Send(Look.FIRST)),
     ("withdrawn", known(I1, State.WITHDRAWN), "", V2, Send(Look.FIRST)),
     ("done, same version", known(I1, State.DONE), "", V1, Confirm(known(I1, State.DONE))),
-    ("done, our reference", known(I1, State.DONE), "R", V2, Confirm(known(I1, State.DONE))),
+    ("done, our reference, asked again", known(I1, State.DONE), "R", V2, Send(Look.COMPARE)),
     ("done, emptied", known(I1, State.DONE), "", V2, Send(Look.COMPARE)),
     ("done, other one typed", known(I1, State.DONE), "S", V2, Send(Look.LINK)),
     (
@@ -167,7 +167,7 @@ CREATED_ONCE: list[tuple[str, Entry | None, str, str, Decision]] = [
         known(I1, State.DONE, reference=""),
         "R",
         V2,
-        Confirm(known(I1, State.DONE, reference="")),
+        Send(Look.COMPARE),
     ),
     ("sending", known(I1, State.SENDING), "", V1, Send(Look.UNKNOWN)),
     ("unknown", known(I1, State.UNKNOWN), "R", V2, Send(Look.UNKNOWN)),
