@@ -197,7 +197,7 @@ class Chapter(_Section):
 class Settings(_Section):
     """All of it. `folder` is where the file lies: relative paths start there."""
 
-    membri: MembriSettings
+    source: MembriSettings | None = Field(default=None, alias="membri")
     broker: BrokerSettings = BrokerSettings()
     state: StateSettings = StateSettings()
     consumer: ConsumerSettings = ConsumerSettings()
@@ -215,6 +215,13 @@ class Settings(_Section):
                 if values.count(value) > 1:
                     raise ValueError(f"two chapters have the {what} {value!r}")
         return chapters
+
+    @property
+    def membri(self) -> MembriSettings:
+        """`[membri]`, which a consumer can do without. Raises ConfigurationError when missing."""
+        if self.source is None:
+            raise ConfigurationError(f"{self.file}: membri: missing")
+        return self.source
 
     def chapter(self, slug: str) -> Chapter:
         """The chapter of that slug or name. Raises ConfigurationError naming the known ones."""
@@ -281,6 +288,9 @@ def _override(tree: dict[str, Any], name: str, value: str) -> None:
         if not isinstance(node, dict):
             raise ConfigurationError(f"{name}: {word} is no section of the configuration")
     node[words[-1]] = _parsed(value)
+    # A secret from the environment stands in for the file that was to hold it, and the reverse.
+    last = words[-1]
+    node.pop(last.removesuffix("_file") if last.endswith("_file") else f"{last}_file", None)
 
 
 def _parsed(value: str) -> Any:
@@ -328,7 +338,11 @@ def _anchor(node: Any, folder: Path) -> None:
 
 def _told(path: Path, error: ValidationError, start: tuple[str | int, ...]) -> str:
     lines = []
-    for one in error.errors(include_url=False, include_input=False, include_context=False):
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    if any(one["loc"][0] == "chapters" and len(one["loc"]) > 1 for one in errors if one["loc"]):
+        # With a wrong chapter there are none left: that is not another mistake.
+        errors = [one for one in errors if one["loc"] != ("chapters",)]
+    for one in errors:
         key = ".".join(str(part) for part in (*start, *one["loc"]))
         message = one["msg"].removeprefix("Value error, ")
         if one["type"] == "extra_forbidden":

@@ -131,6 +131,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
     if path is None:
         return _connected(":memory:")
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
     try:
         return _connected(str(path))
     except sqlite3.DatabaseError:

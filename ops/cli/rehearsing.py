@@ -78,7 +78,7 @@ def demo(
                 Exit.UNAVAILABLE,
             )
         context.give(report.as_json(), lambda: _rehearsed(report, context.words))
-    if report.errors:
+    if report.errors or report.extra["offences"] or not report.extra["books_match"]:
         raise typer.Exit(Exit.TRANSFER_ERRORS)
 
 
@@ -159,4 +159,4 @@ def sandbox(
         context.errors.print(
             context.words.say("{file} points at the sandboxes", file=file), markup=False
         )
-        sandbox_run.serve(folder, world=world, seed=seed, live=live)
+        sandbox_run.serve(folder, world=world, seed=seed, live=live, configured=True)

@@ -45,10 +45,12 @@ def serve(
     seed: int = 1,
     ports: Path | None = None,
     live: bool = False,
+    configured: bool = False,
     live_count: int = LIVE_COUNT,
     live_interval_s: float = LIVE_INTERVAL_S,
 ) -> None:
-    """Serves until SIGTERM or SIGINT. `ports` defaults to `ports.json` in the folder.
+    """Serves until SIGTERM or SIGINT. `ports` defaults to `ports.json` in the folder. With
+    `configured`, `membri-sync.toml` is written too, once everything answers.
 
     Raises ValueError on another world in the folder, OSError on a taken port.
     """
@@ -74,6 +76,8 @@ def serve(
         _write_private(
             folder / SANDBOX_FILE, json.dumps(_described(folder, served, certificate, world, seed))
         )
+        if configured:
+            write_configuration(folder)
         if live:
             members.append(Members(served[0].admin_url, seed, live_count, live_interval_s))
             members[0].start()

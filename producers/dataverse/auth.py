@@ -139,20 +139,25 @@ class EntraTokens:
 
 
 def trusted_authority(authorization_uri: str, login_hosts: frozenset[str]) -> str:
-    """`https://host/tenant` of a challenge. Raises ConfigFault for hosts not in `login_hosts`."""
+    """`https://host/tenant` of a challenge. Raises ConfigFault for hosts not in `login_hosts`.
+
+    Microsoft's own are reached on the usual port; one that the configuration adds, on any.
+    """
     try:
         parts = urlsplit(authorization_uri)
         port = parts.port
     except ValueError as error:
         raise ConfigFault("the server names an unreadable login address") from error
     tenant = parts.path.strip("/").split("/")[0]
-    plain = parts.username is None and port in (None, 443)
+    usual = port in (None, 443)
+    plain = parts.username is None and (usual or parts.hostname not in LOGIN_HOSTS)
     if parts.scheme != "https" or not plain or parts.hostname not in login_hosts or not tenant:
         raise ConfigFault(
             f"the server sends us to log in at {parts.scheme}://{parts.hostname}, which is not a "
             "known login host: set [membri] authority if it is right"
         )
-    return f"https://{parts.hostname}/{tenant}"
+    place = parts.hostname if usual else f"{parts.hostname}:{port}"
+    return f"https://{place}/{tenant}"
 
 
 def _fault(answer: Mapping[str, Any]) -> AuthFault | MembriUnavailable:

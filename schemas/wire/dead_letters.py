@@ -17,6 +17,8 @@ import orjson
 
 from schemas.events import NAMESPACE
 from schemas.reasons import Reason
+from schemas.statuses import Entity
+from schemas.systems import System
 from schemas.wire.channel import Delivery, Outgoing
 from schemas.wire.topology import DEAD, OUTCOMES, dead_key, parse_routing_key
 
@@ -169,9 +171,14 @@ def _brokers(headers: Mapping[str, object]) -> _Why | None:
 
 
 def _unrouted(routing_key: str) -> _Why:
-    return _Why(
-        reason=Reason.UNKNOWN_CHAPTER, detail=f"no queue takes the routing key {routing_key[:200]}"
-    )
+    """What in the key names nothing: the entity, the system, or (all that is left) the chapter."""
+    entity, _, rest = routing_key.partition(".")
+    reason = Reason.UNKNOWN_CHAPTER
+    if entity not in set(Entity):
+        reason = Reason.UNKNOWN_ENTITY
+    elif rest.partition(".")[0] not in set(System):
+        reason = Reason.UNKNOWN_SYSTEM
+    return _Why(reason=reason, detail=f"no queue takes the routing key {routing_key[:200]}")
 
 
 def _int(value: object) -> int:

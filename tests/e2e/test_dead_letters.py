@@ -123,10 +123,13 @@ def test_what_cannot_be_read_or_has_no_place_becomes_a_dead_letter_with_its_byte
     assert (unreadable.system, unreadable.chapter) == (SYSTEM, "quebec")
     assert buried[gift].queue == dead_queue(SYSTEM, "unknown")
     assert buried[gift].dead.reason in ("unreadable", "unknown_entity")
-    for key in (f"invoice.{SYSTEM}.laval", "invoice.sage_900.quebec"):
+    for key, reason in (
+        (f"invoice.{SYSTEM}.laval", "unknown_chapter"),
+        ("invoice.sage_900.quebec", "unknown_system"),
+    ):
         letter = buried[sent[key]]
         assert letter.queue == UNROUTED_QUEUE
-        assert letter.dead.reason == "unknown_chapter"
+        assert letter.dead.reason == reason
         assert key in letter.dead.detail
 
     assert tiny.run("settle", "--drain", "--json").expect(0).json()["settled"] == len(sent)

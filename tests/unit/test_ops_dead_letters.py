@@ -129,11 +129,20 @@ def test_listing_takes_nothing_out_and_tells_all_that_is_known(world: World) -> 
     assert (second.dead.entity, second.record()) == ("payment", None)
 
 
-def test_messages_that_no_queue_took_are_listed_too(world: World) -> None:
-    lost = replace(letter_of(invoice("i1")), exchange="membri.records", routing_key="a.b.c")
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("gadget.quickbooks_online.montreal", Reason.UNKNOWN_ENTITY),
+        ("invoice.abacus.montreal", Reason.UNKNOWN_SYSTEM),
+        ("invoice.quickbooks_online.nowhere", Reason.UNKNOWN_CHAPTER),
+        ("x", Reason.UNKNOWN_ENTITY),
+    ],
+)
+def test_messages_that_no_queue_took_are_listed_too(world: World, key: str, reason: Reason) -> None:
+    lost = replace(letter_of(invoice("i1")), exchange="membri.records", routing_key=key)
     world.bury(replace(lost, headers={}))
     [found] = world.letters.all()
-    assert found.dead.reason is Reason.UNKNOWN_CHAPTER
+    assert found.dead.reason is reason
 
 
 def test_a_broker_without_our_queues_says_what_to_do() -> None:

@@ -253,3 +253,26 @@ def test_a_started_broker_completes_the_settings(tmp_path: Path) -> None:
     found: Settings = config.complete(config.load(write(tmp_path), {}), "amqp://127.0.0.1:5/")
     assert found.broker.address() == "amqp://127.0.0.1:5/"
     assert found.chapters == settings(tmp_path).chapters
+
+
+def test_a_consumer_needs_no_membri_section_and_whoever_needs_it_says_so(tmp_path: Path) -> None:
+    without = TEXT[: TEXT.index("[membri]")] + TEXT[TEXT.index("[[chapters]]") :]
+    found = settings(tmp_path, without)
+    assert found.chapter("montreal").slug == "montreal"
+    with pytest.raises(ConfigurationError, match="membri: missing"):
+        _ = found.membri
+
+
+def test_a_secret_of_the_environment_stands_in_for_the_file(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("of the file", encoding="utf-8")
+    text = instead(f'client_secret = "{SECRET}"', f'client_secret_file = "{kept}"')
+    override = {"MEMBRI_SYNC__MEMBRI__CLIENT_SECRET": "of the environment"}
+    found = config.load(write(tmp_path, text), override)
+    assert found.membri.secret() == "of the environment"
+
+
+def test_a_mistake_in_a_chapter_is_told_alone(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(tmp_path, TEXT.replace('slug = "montreal"', 'slug = "Montréal !"'))
+    assert len(str(caught.value).splitlines()) == 1

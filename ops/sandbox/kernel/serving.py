@@ -171,7 +171,7 @@ def _server(app: Any, certificate: Certificate | None) -> _Server:
 
 def listen(port: int = 0) -> socket.socket:
     """A listening loopback socket; port 0 takes any free one."""
-    # The protocol is named: else asyncio leaves TCP_NODELAY off (base_events._set_nodelay), and each
+    # The protocol is named, or asyncio (base_events._set_nodelay) leaves TCP_NODELAY off, and each
     # answer of two segments waits 40 ms for the client's delayed acknowledgement.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

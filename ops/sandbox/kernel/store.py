@@ -50,6 +50,8 @@ class Store:
         self._documents: dict[str, dict[str, Document]] = {}
         self._indexes: dict[str, dict[str, _Index]] = {}
         self._undo: list[tuple[str, str, Document | None]] | None = None
+        if path is not None:
+            path.touch(mode=0o600)  # tokens are kept here too
         self._db = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False
         )
