@@ -242,10 +242,10 @@ class Engine:
             case Hold():
                 if isinstance(subject.record, Account):
                     known.blocked[subject.key.id] = decision
-                if subject.asked:
+                if subject.asked or subject.wait:
                     known.entries[subject.key] = self._book.held(subject, decision, entry)
             case Drop(why):
-                if subject.asked:
+                if subject.asked or subject.wait:  # what came from the waiting room leaves it
                     self._book.dropped(subject.key, why)
 
     def _settled_already(self, item: Item, known: Knowledge) -> bool:

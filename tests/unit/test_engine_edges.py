@@ -163,6 +163,20 @@ def test_a_damaged_wait_does_not_keep_the_next_version_from_going() -> None:
     assert bench.ledger.waiting() == []
 
 
+@pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.WITHDRAWN])
+def test_a_held_account_in_the_waiting_room_is_not_due_for_ever(state: State) -> None:
+    bench = Bench()
+    held = account(status=Status.ON_HOLD)
+    key = Key(Entity.ACCOUNT, "a1")
+    wait = Wait(key, WaitReason.RETRY_AT, encode(event(held)), "a1", bench.now, due_at=bench.now)
+    entry = Entry(key, state, "a1", "v1", remote_id="77", reference="Ami")
+    bench.ledger.commit(Changes(entries=[entry], waits=[wait]), None, bench.now)
+    bench.settle_down()
+    assert bench.books.rows == []
+    left = bench.wait(*key)
+    assert (left is None) is (state is State.DONE)
+
+
 def test_documents_to_be_looked_for_are_not_while_the_system_is_closed() -> None:
     books = Books(known={"F-1": RemoteRef("500", "F-1"), "Ami": RemoteRef("7", "Ami")})
     books.on_find = [None, Unavailable(SystemReason.UNREACHABLE, "refused")]
