@@ -475,7 +475,7 @@ def test_nothing_is_acknowledged_before_its_outcome_was_confirmed(world: World) 
 
 def test_an_authorisation_that_ends_is_announced_while_all_is_well(world: World) -> None:
     world.books.until = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
-    with world.serving():
+    with world.serving(lease_ttl_s=1e5):
         eventually(lambda: world.books.log.count("probe") == 1)
         eventually(lambda: world.states() == [True])
         world.books.until = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
@@ -490,7 +490,7 @@ def test_an_authorisation_that_ends_is_announced_while_all_is_well(world: World)
 
 
 def test_an_authorisation_that_ended_meanwhile_pauses_the_consumer(world: World) -> None:
-    with world.serving():
+    with world.serving(lease_ttl_s=1e5):
         eventually(lambda: world.states() == [True])
         world.books.closed = closed(SystemReason.UNAUTHORISED)
         world.ahead_s += 400.0
