@@ -106,6 +106,8 @@ def status(command: typer.Context) -> None:
         named = [(c.name, c.slug, c.system) for c in settings.chapters]
         found = overview.look(named, ledgers.__getitem__, wire)
     context.give(_overview_json(found), lambda: overview_table(found, context.words))
+    if wire is not None and any(one.queued is None for one in found.chapters):
+        raise typer.Exit(Exit.UNAVAILABLE)  # shown without the broker's figures
 
 
 def _overview_json(found: overview.Overview) -> dict[str, Any]:

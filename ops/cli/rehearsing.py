@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group, RenderableType
@@ -15,9 +15,10 @@ from ops.cli.context import Context, Exit, context_of, explained, fail
 from ops.cli.printing import overview_table, report_table
 from ops.language import Words
 from ops.processes import Event, line_printer
-from ops.rehearsal import Demo
 from ops.report import Report
-from ops.sandbox import run as sandbox_run
+
+if TYPE_CHECKING:  # the sandboxes' servers are slow to import, and no other command needs them
+    from ops.rehearsal import Demo
 
 app = typer.Typer()
 _LINES_SHOWN = 12
@@ -63,6 +64,8 @@ def demo(
     """
     context = context_of(command)
     with explained(context.words):
+        from ops.rehearsal import Demo
+
         rehearsal = Demo(folder, world, seed, live=not once, metrics_port=metrics_port)
         if not resume:
             rehearsal.fresh()
@@ -153,6 +156,8 @@ def sandbox(
     Example:
       membri-sync sandbox --folder /tmp/rehearsal
     """
+    from ops.sandbox import run as sandbox_run
+
     context = context_of(command)
     with explained(context.words):
         file = folder / sandbox_run.CONFIGURATION_FILE

@@ -210,7 +210,7 @@ def _away(*_: object) -> None:
 
 def test_status_is_told_without_a_broker_too(config: Path) -> None:
     told = run("--config", config, "status")
-    assert told.exit_code == 0
+    assert told.exit_code == 3
     assert "! RabbitMQ est injoignable" in told.output
     assert "montreal" in told.output
 
