@@ -207,6 +207,7 @@ def node_ctl(base_dir: Path, *args: str) -> str:
     answer = subprocess.run(  # noqa: S603 - fixed program, arguments are our own
         [str(SCRIPTS / "rabbitmqctl"), "-n", address.node_name, *args],
         env=environment(base_dir, address),
+        cwd=base_dir,  # the node's own user may not be able to look into ours
         user=user.uid if user else None,
         group=user.gid if user else None,
         extra_groups=() if user else None,

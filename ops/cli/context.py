@@ -28,6 +28,7 @@ from consumers.ledger.port import LedgerTooNew, LedgerUnavailable
 from ops import labels, logs, metrics
 from ops import settings as config
 from ops.broker.layout import BrokerNotInstalledError, BrokerStartError
+from ops.collector import spare_the_collector
 from ops.language import Words
 from ops.settings import ConfigurationError, Settings
 from ops.synchronise import NotFreeError
@@ -164,6 +165,7 @@ def role(name: str, settings: Settings, *, verbose: bool) -> Iterator[Role]:
     """
     logs.configure(role=name, json=_in_a_service(), verbose=verbose)
     running = Role(threading.Event(), metrics.Metrics())
+    spare_the_collector()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         running.stop.set()

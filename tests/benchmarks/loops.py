@@ -33,6 +33,7 @@ from consumers.system import AccountsSettings, Setup
 from consumers.systems.reference.books import CustomerRow
 from consumers.systems.reference.settings import ReferenceConnection
 from consumers.systems.reference.system import ReferenceSystem
+from ops.collector import spare_the_collector
 from producers.clock import SYSTEM_CLOCK
 from producers.membri import Fetched
 from producers.poll_state import PollState
@@ -163,6 +164,7 @@ class PipelineProducer:
     """What the poller does with records that it has read."""
 
     def __init__(self, order: Order) -> None:
+        spare_the_collector()  # as every role does
         self._bodies = [message.body for message in messages(order.count)]
         self._state = PollState(order.folder / "poller.db")
         self._publication = Publication(
@@ -227,6 +229,7 @@ def _fetched(body: bytes) -> Fetched:
 
 class PipelineConsumer:
     def __init__(self, order: Order) -> None:
+        spare_the_collector()  # as every role does
         setup = Setup(
             SLUG, ReferenceConnection(concurrency=1), AccountsSettings(), ChapterSettings()
         )
