@@ -37,7 +37,7 @@ from schemas.events import Withdrawn
 from schemas.facts import Observer, unobserved
 from schemas.reasons import Reason
 from schemas.records import Account, discrepancy, fingerprint
-from schemas.statuses import HELD, Entity
+from schemas.statuses import HELD, Entity, Status
 from schemas.wire.channel import Delivery
 
 
@@ -109,12 +109,14 @@ class Engine:
     # --- before the waves -----------------------------------------------------------------------
 
     def _take_back(self, batch: Batch, known: Knowledge) -> None:
-        """Records that a person put on hold, in review or out of synchronisation."""
+        """Records that a person took back, or that are Transfert complété, by us or by hand."""
         for item in batch.items.values():
             if not isinstance(item.event, Withdrawn):
                 continue
-            entry = known.entries.get(item.key)
-            if entry and entry.state is State.DONE:
+            entry, status = known.entries.get(item.key), item.event.data.status
+            if entry and entry.state is State.DONE and status is Status.TRANSFERRED:
+                self._book.leave(item.key)  # our own success, come back
+            elif entry and entry.state is State.DONE:
                 self._book.dropped(item.key, "taken back after it was transferred")
             elif entry and entry.state in (State.SENDING, State.UNKNOWN):
                 self._keep_looking(item, replace(entry, reason=TAKEN_BACK))
@@ -123,7 +125,7 @@ class Engine:
                 gone = Entry(item.key, State.WITHDRAWN, account, dataversion=item.event.dataversion)
                 if entry:
                     gone = replace(entry, state=State.WITHDRAWN, reason=TAKEN_BACK)
-                self._book.withdrawn(item.key, gone, f"status={item.event.data.status}")
+                self._book.withdrawn(item.key, gone, f"status={status}")
                 self._book.leave(item.key)
 
     def _keep_looking(self, item: Item, entry: Entry) -> None:

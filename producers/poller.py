@@ -26,7 +26,7 @@ from producers.poll_state import PollState, Seen
 from producers.publishing import DEPTH_MAX, Publication, Tally
 from schemas.facts import Observer, PollDone, SystemState, unobserved
 from schemas.reasons import SystemReason
-from schemas.statuses import WITHDRAWN, Entity, Status
+from schemas.statuses import TAKEN_OUT, Entity, Status
 from schemas.wire.channel import Broker, BrokerUnavailable
 
 log = logging.getLogger(__name__)
@@ -273,8 +273,9 @@ def _membri_state(tally: Tally) -> SystemState:
 
 
 def _withdrawn(rows: Iterable[Pending], known: dict[str, Seen]) -> list[tuple[Pending, Seen]]:
-    """Of these rows those that were published and that a person has withdrawn since."""
-    found = [(row, known.get(row.id)) for row in rows if row.status in WITHDRAWN]
+    """Of these rows those that were published and must not be sent any more. Our own successes are
+    among them: who completed a record cannot be told from its row, and the consumer knows."""
+    found = [(row, known.get(row.id)) for row in rows if row.status in TAKEN_OUT]
     return [(row, seen) for row, seen in found if seen is not None and seen.published]
 
 

@@ -34,6 +34,10 @@ HELD = frozenset({Status.ON_HOLD, Status.IN_REVIEW, Status.DO_NOT_SYNC, Status.T
 WITHDRAWN = frozenset({Status.ON_HOLD, Status.IN_REVIEW, Status.DO_NOT_SYNC})
 """A record that someone moved to one of these after it was published is withdrawn."""
 
+TAKEN_OUT = WITHDRAWN | {Status.TRANSFERRED}
+"""And one that is Transfert complété must not be sent any more: we did it, or a person did it by
+hand while it was waiting for something."""
+
 LABELS_FR: dict[Status, str] = {
     Status.ON_HOLD: "En attente",
     Status.TO_TRANSFER: "À transférer",

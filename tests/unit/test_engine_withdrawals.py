@@ -113,3 +113,21 @@ def test_a_customer_put_on_hold_in_the_batch_of_its_invoice_is_not_created() -> 
     wait = bench.wait(Entity.INVOICE, "i1")
     assert wait is not None
     assert (wait.reason, wait.detail) == (WaitReason.WAITS_FOR_ACCOUNT, "status=on_hold")
+
+
+def test_a_record_that_a_person_completed_by_hand_while_it_waited_is_never_sent() -> None:
+    bench = Bench()
+    bench.run(sent(payment()))
+    bench.run(taken_back(payment(), status=Status.TRANSFERRED))
+    bench.run(sent(invoice()))
+    bench.settle_down()
+    assert bench.books.sent() == ["a1", "i1"]
+
+
+def test_our_own_success_come_back_changes_nothing() -> None:
+    bench = Bench()
+    bench.run(sent(invoice()))
+    before, told = bench.entry(Entity.INVOICE, "i1"), len(bench.told)
+    bench.run(taken_back(invoice(), status=Status.TRANSFERRED))
+    assert bench.entry(Entity.INVOICE, "i1") == before
+    assert len(bench.told) == told
