@@ -76,9 +76,9 @@ class Work:
 
     `prior`: what the ledger knew before this attempt. `generation`: see Entry. `linked`: what
     the look found, though this version is not what the books hold: its update is still to come, or
-    it has none. `began`: the system was asked to
-    write; `answered`: it said yes or no. A bug of ours after the request is no answer. `overtaken`:
-    what it refused was a repetition, while the earlier call may still be running there.
+    it has none. `began`: the system was asked to write; `answered`: it said yes or no. A bug of
+    ours after the request is no answer. `overtaken`: what it refused was a repetition, while the
+    earlier call may still be running there.
     """
 
     key: Key
@@ -280,13 +280,10 @@ class Attempt:
 
     def _too_early(self, work: Work) -> Unknown | None:
         """Unless « not there » can be believed; see Declaration.replays_same_key."""
-        prior = work.prior
-        if prior is None or prior.sent_at is None:
-            return None
-        same = prior.fingerprint == work.fingerprint
+        same = work.prior is not None and work.prior.fingerprint == work.fingerprint
         if work.look is Look.UNKNOWN and self._declaration.replays_same_key and same:
             return None
-        left = self._running_s(prior)
+        left = self._running_s(work.prior)
         if left <= 0:
             return None
         return Unknown("not in the books yet; the call may still be running there", left)

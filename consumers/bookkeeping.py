@@ -82,7 +82,7 @@ class Bookkeeper:
                 entry = self._closed(subject, work, error)
             case TakenBack():
                 entry = replace(self._entry(work, State.WITHDRAWN), sent_at=None)
-                self._left(subject.key)
+                self.leave(subject.key)
                 self._note(subject.key, "withdrawn", "not in the books")
                 self._fact(subject.key.entity, "withdrawn", seconds)
         self._entries[subject.key] = entry
@@ -92,7 +92,7 @@ class Bookkeeper:
         entry = replace(
             self._entry(work, State.DONE), remote_id=ref.remote_id, reference=ref.reference
         )
-        self._left(subject.key)
+        self.leave(subject.key)
         self._release.add(subject.key)
         if tells_membri(subject):
             self._outbox.append(self._teller.transferred(subject, ref, action))
@@ -115,7 +115,7 @@ class Bookkeeper:
         elif prior and prior.state is State.DONE and reason is not Reason.REFERENCE_NOT_FOUND:
             # What stands in the books stands: its payments may still go.
             entry = replace(prior, attempts=attempts, changed_at=self._now())
-        self._left(subject.key)
+        self.leave(subject.key)
         self.bury(subject, reason, field_name, detail, attempts=attempts)
         return entry
 
@@ -261,7 +261,7 @@ class Bookkeeper:
         """Already there with the same content: Membri is told again."""
         entry = replace(confirm.entry, dataversion=subject.dataversion, changed_at=self._now())
         ref = RemoteRef(entry.remote_id, entry.reference)
-        self._left(subject.key)
+        self.leave(subject.key)
         self._outbox.append(self._teller.transferred(subject, ref, Action.CONFIRMED))
         self._note(subject.key, f"transferred.{Action.CONFIRMED}", entry.reference)
         self._fact(subject.key.entity, Action.CONFIRMED, 0.0)
@@ -269,7 +269,7 @@ class Bookkeeper:
         return entry
 
     def dropped(self, key: Key, why: str) -> None:
-        self._left(key)
+        self.leave(key)
         self._note(key, "dropped", why)
 
     def superseded(self, key: Key) -> None:
@@ -288,15 +288,12 @@ class Bookkeeper:
             key, WaitReason.OUTCOME_UNKNOWN, body, account_id, since=now, due_at=now
         )
 
-    def leave(self, key: Key) -> None:
-        self._left(key)
-
     def recovered(self, entry: Entry) -> None:
         """A document that Membri says is in the books was found there; the ledger had lost it.
 
         A version of it that still waits is older than what Membri says."""
         self._entries[entry.key] = entry
-        self._left(entry.key)
+        self.leave(entry.key)
         self._release.add(entry.key)
         self._note(entry.key, "recovered", entry.reference)
 
@@ -357,7 +354,8 @@ class Bookkeeper:
     def _tries(self, subject: Subject) -> int:
         return subject.wait.attempts if subject.wait else 0
 
-    def _left(self, key: Key) -> None:
+    def leave(self, key: Key) -> None:
+        """Out of the waiting room, also when it was only just put there."""
         self._leave.add(key)
         self._waits.pop(key, None)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 import typer
@@ -15,8 +16,12 @@ from ops.cli.printing import report_table
 from ops.processes import Supervisor, line_printer
 from ops.settings import Settings
 from ops.synchronise import Synchronisation
+from producers.membri import Membri
+from producers.poller import Poller
+from producers.settler import Settler
+from schemas.facts import Observer
+from schemas.wire.rabbit import RabbitBroker
 
-log = logging.getLogger(__name__)
 app = typer.Typer()
 
 Chapters = Annotated[
@@ -81,13 +86,7 @@ def poll(
             context.give(vars(tally), told)
             return
         with role("poll", settings, verbose=context.verbose) as running:
-            client = wiring.dataverse(settings, running.observer)
-            wire = wiring.broker(settings, "poll")
-            with client:
-                source = patiently(running.stop, lambda: wiring.membri(settings, client))
-                if source is not None:
-                    with wiring.poller(settings, source, wire, running.observer) as poller:
-                        poller.run(running.stop)
+            _stay(settings, "poll", running, wiring.poller)
 
 
 @app.command(short_help="Write outcomes back to Membri.")
@@ -118,13 +117,24 @@ def settle(
             context.give({"settled": count}, told)
             return
         with role("settle", settings, verbose=context.verbose) as running:
-            client = wiring.dataverse(settings, running.observer)
-            wire = wiring.broker(settings, "settle")
-            with client:
-                target = patiently(running.stop, lambda: wiring.membri(settings, client))
-                if target is not None:
-                    with wiring.settler(settings, target, wire, running.observer) as settler:
-                        settler.run(running.stop)
+            _stay(settings, "settle", running, wiring.settler)
+
+
+def _stay(
+    settings: Settings,
+    name: str,
+    running: Role,
+    make: Callable[
+        [Settings, Membri, RabbitBroker, Observer], AbstractContextManager[Poller | Settler]
+    ],
+) -> None:
+    """Runs what `make` builds from Membri and the broker until told to stop; waits for both."""
+    wire = wiring.broker(settings, name)
+    with wiring.dataverse(settings, running.observer) as client:
+        membri = patiently(running.stop, lambda: wiring.membri(settings, client))
+        if membri is not None:
+            with make(settings, membri, wire, running.observer) as one:
+                one.run(running.stop)
 
 
 @app.command()
