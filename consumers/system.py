@@ -11,14 +11,14 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.chapters import ChapterSettings
 from schemas.facts import Observer, unobserved
 from schemas.outcomes import Action
-from schemas.reasons import Reason
+from schemas.reasons import Reason, SettingReason
 from schemas.records import Record
 from schemas.statuses import Entity
 
@@ -32,9 +32,19 @@ class AccountsSettings(BaseModel):
     income: Mapping[str, str] = Field(default_factory=dict)
     deposit: str = ""
     deferred_revenue: str = ""
+    earned_revenue: str = ""
     tax_codes: Mapping[str, str] = Field(default_factory=dict)
     payment_methods: Mapping[str, str] = Field(default_factory=dict)
     terms: str = ""
+
+    def income_for(self, invoice_type: str) -> str:
+        """The revenue account or item of an invoice of that type; empty when none is given."""
+        return self.income.get(invoice_type) or self.default_income
+
+    @property
+    def earned(self) -> str:
+        """Where deferred revenue goes once it is earned."""
+        return self.earned_revenue or self.default_income
 
 
 @dataclass(frozen=True)
@@ -49,13 +59,30 @@ class Setup:
 
 
 @dataclass(frozen=True)
+class FieldRule:
+    """Where one field of Membri goes. `source`: field of the record, with its entity
+    (`account.name`, `invoice.lines.amount`), empty for what we add ourselves; `target`: the
+    vendor's path (`displayName`, `salesInvoiceLines.unitPrice`); `limit`: longest value in
+    characters, 0 for none; `conversion`: how it is changed, in English, empty for as it is;
+    `refused`: whether a longer value is refused (else it is cut)."""
+
+    entity: Entity
+    source: str
+    target: str
+    limit: int = 0
+    conversion: str = ""
+    refused: bool = True
+
+
+@dataclass(frozen=True)
 class Declaration:
     """What a system is, said once.
 
     `longest_call_s` bounds every call. `replays_same_key`: sending the same idempotency key again
     returns the first answer, so a record whose fate is unknown may be sent again as soon as `find`
     says that it is not there; otherwise that answer is believed only `longest_call_s` after the
-    record was sent. `field_limits`: longest value of a record field, in characters.
+    record was sent. `field_limits`: longest value of a record field, in characters. `fields`: where
+    each field goes, for the mapping page and `preview`.
     """
 
     name: str
@@ -67,6 +94,7 @@ class Declaration:
     longest_call_s: float
     replays_same_key: bool
     field_limits: Mapping[str, int] = field(default_factory=dict)
+    fields: tuple[FieldRule, ...] = ()
     receipts: bool = False
 
 
@@ -86,6 +114,47 @@ class Problem:
     reason: Reason
     field: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class SettingCheck:
+    """One setting of the chapter compared with the live company. `setting`: its name in the
+    configuration (`accounts.default_income`) or what was looked at; `value`: what it says;
+    `reason` None when it is as it must be; `blocking` False for what works, yet is no good idea.
+    `detail`: names and figures found there."""
+
+    setting: str
+    value: str
+    reason: SettingReason | None = None
+    detail: str = ""
+    blocking: bool = True
+
+
+@dataclass(frozen=True)
+class DraftLine:
+    """A line as it would be sent: dollars before taxes. `account`: the account, item or code."""
+
+    description: str
+    account: str
+    amount: Decimal
+    quantity: Decimal = Decimal(1)
+    tax: str = ""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What `transfer` would send, without sending it.
+
+    `requests`: (method and path, body) in order; what only an earlier answer will tell stands as
+    `‹…›`. `lines`, `gst`, `qst`, `total`: the same for people, in dollars; None where the record
+    has none or the system computes it by itself.
+    """
+
+    requests: tuple[tuple[str, Mapping[str, Any]], ...]
+    lines: tuple[DraftLine, ...] = ()
+    gst: Decimal | None = None
+    qst: Decimal | None = None
+    total: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +247,21 @@ class System(Protocol):
         """Problems found without writing: lengths, missing fields, closed period, unknown tax.
 
         Raises Unavailable.
+        """
+        ...
+
+    def check_settings(self) -> Sequence[SettingCheck]:
+        """Each setting against the live company, without writing: accounts exist and may be posted
+        to, tax rates are 5 and 9.975, the period is open, numbers of ours are taken.
+
+        Raises Unavailable.
+        """
+        ...
+
+    def draft(self, task: Task) -> Draft:
+        """What `transfer` would send for this task, without writing.
+
+        Raises Rejected when nothing could be sent (an unknown account), Unavailable.
         """
         ...
 

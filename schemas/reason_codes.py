@@ -35,11 +35,18 @@ class Reason(StrEnum):
     CUSTOMER_INACTIVE = "customer_inactive"
     PAYMENT_EXCEEDS_BALANCE = "payment_exceeds_balance"
     CREDIT_EXCEEDS_BALANCE = "credit_exceeds_balance"
+    PERIOD_NOT_OPEN = "period_not_open"
+    PAYMENT_BEFORE_INVOICE = "payment_before_invoice"
+    AWAITING_APPROVAL = "awaiting_approval"
+    AMBIGUOUS = "ambiguous"
     DOCUMENT_LOCKED = "document_locked"
+    EDITION_LIMIT = "edition_limit"
+    CANCELLED_AFTER_ENTRY = "cancelled_after_entry"
     REFUSED_BY_SYSTEM = "refused_by_system"
     # The settings of the chapter
     UNKNOWN_TAX = "unknown_tax"
     UNKNOWN_ACCOUNT = "unknown_account"
+    CUSTOMER_SETUP = "customer_setup"
 
 
 class SystemReason(StrEnum):
@@ -51,6 +58,25 @@ class SystemReason(StrEnum):
     READ_ONLY = "read_only"
     MAINTENANCE = "maintenance"
     MISCONFIGURED = "misconfigured"
+
+
+class SettingReason(StrEnum):
+    """What is wrong with a setting of a chapter, seen by `membri-sync check`."""
+
+    NOT_SET = "not_set"
+    NOT_FOUND = "not_found"
+    NOT_POSTABLE = "not_postable"
+    WRONG_KIND = "wrong_kind"
+    TAX_RATE_DIFFERS = "tax_rate_differs"
+    PERIOD_CLOSED = "period_closed"
+    PERIOD_MISSING = "period_missing"
+    NUMBERS_REFUSED = "numbers_refused"
+    CUSTOMER_SETUP_INCOMPLETE = "customer_setup_incomplete"
+    DEFERRED_TWICE = "deferred_twice"
+    LIMITED_EDITION = "limited_edition"
+    RIGHTS_MISSING = "rights_missing"
+    POSTING_BLOCKED = "posting_blocked"
+    CANNOT_BE_READ = "cannot_be_read"
 
 
 class WaitReason(StrEnum):

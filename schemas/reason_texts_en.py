@@ -175,9 +175,46 @@ TEXTS: Mapping[Reason | SystemReason | WaitReason, ReasonText] = {
         INVOICE,
         ACCOUNTANT,
     ),
+    Reason.PERIOD_NOT_OPEN: _T(
+        "The date falls in a period that is not open yet in the books.",
+        f"Open the period or create the fiscal year in the accounting system, then {AGAIN}.",
+        BOOKS,
+        ACCOUNTANT,
+    ),
+    Reason.PAYMENT_BEFORE_INVOICE: _T(
+        "The payment is dated before its invoice, and the books refuse it.",
+        f"Correct the date of the payment or of the invoice, then {AGAIN}.",
+        PAYMENT,
+        ACCOUNTANT,
+    ),
+    Reason.AWAITING_APPROVAL: _T(
+        "The accounting system holds the document until a person approves it.",
+        f"Approve it in the accounting system, then {AGAIN}.",
+        BOOKS,
+        ACCOUNTANT,
+    ),
+    Reason.AMBIGUOUS: _T(
+        "Several documents in the books bear this number, and nothing tells which one it is.",
+        "Remove the double from the books, or type the right key in « Référence de "
+        f"synchronisation », then {AGAIN}.",
+        BOOKS,
+        ACCOUNTANT,
+    ),
     Reason.DOCUMENT_LOCKED: _T(
         "The document is locked in the accounting system (reconciled, printed or posted).",
         f"Unlock it or make the correction in the accounting system, then {AGAIN}.",
+        BOOKS,
+        ACCOUNTANT,
+    ),
+    Reason.EDITION_LIMIT: _T(
+        "The limited edition of the accounting system does not allow this.",
+        f"Do it by hand or move to the full edition, then {AGAIN}.",
+        BOOKS,
+        ACCOUNTANT,
+    ),
+    Reason.CANCELLED_AFTER_ENTRY: _T(
+        "The invoice is cancelled, but this entry of deferred revenue is in the books already.",
+        "Reverse the entry in the books; its number is its « Référence de synchronisation ».",
         BOOKS,
         ACCOUNTANT,
     ),
@@ -199,6 +236,12 @@ TEXTS: Mapping[Reason | SystemReason | WaitReason, ReasonText] = {
         f"Have the chapter's accounts corrected in the configuration, then {AGAIN}.",
         SETTINGS,
         ADMIN,
+    ),
+    Reason.CUSTOMER_SETUP: _T(
+        "In the accounting system the customer lacks what it takes to be invoiced.",
+        f"Complete its card or the template of new customers in the books, then {AGAIN}.",
+        BOOKS,
+        ACCOUNTANT,
     ),
     SystemReason.UNREACHABLE: _T(
         "The accounting system does not answer; everything waits and nothing is lost.",

@@ -189,9 +189,46 @@ TEXTS: Mapping[Reason | SystemReason | WaitReason, ReasonText] = {
         FACTURE,
         COMPTABLE,
     ),
+    Reason.PERIOD_NOT_OPEN: _T(
+        "La date tombe dans une période qui n'est pas encore ouverte dans les livres.",
+        f"Ouvrez la période ou créez l'exercice dans le système comptable, puis {RELANCER}.",
+        LIVRES,
+        COMPTABLE,
+    ),
+    Reason.PAYMENT_BEFORE_INVOICE: _T(
+        "Le paiement porte une date antérieure à celle de sa facture, et les livres le refusent.",
+        f"Corrigez la date du paiement ou celle de la facture, puis {RELANCER}.",
+        PAIEMENT,
+        COMPTABLE,
+    ),
+    Reason.AWAITING_APPROVAL: _T(
+        "Le système comptable retient le document jusqu'à ce qu'une personne l'approuve.",
+        f"Approuvez-le dans le système comptable, puis {RELANCER}.",
+        LIVRES,
+        COMPTABLE,
+    ),
+    Reason.AMBIGUOUS: _T(
+        "Plusieurs documents des livres portent ce numéro, et rien ne dit lequel est le bon.",
+        "Retirez le double des livres, ou inscrivez la bonne clé dans « Référence de "
+        f"synchronisation », puis {RELANCER}.",
+        LIVRES,
+        COMPTABLE,
+    ),
     Reason.DOCUMENT_LOCKED: _T(
         "Le document est verrouillé dans le système comptable (rapproché, imprimé ou reporté).",
         f"Déverrouillez-le ou faites la correction dans le système comptable, puis {RELANCER}.",
+        LIVRES,
+        COMPTABLE,
+    ),
+    Reason.EDITION_LIMIT: _T(
+        "L'édition limitée du système comptable ne permet pas cette opération.",
+        f"Faites-la à la main ou passez à l'édition complète, puis {RELANCER}.",
+        LIVRES,
+        COMPTABLE,
+    ),
+    Reason.CANCELLED_AFTER_ENTRY: _T(
+        "La facture est annulée, mais cette entrée de revenus perçus d'avance est déjà reportée.",
+        "Renversez l'entrée dans les livres ; son numéro est sa « Référence de synchronisation ».",
         LIVRES,
         COMPTABLE,
     ),
@@ -213,6 +250,12 @@ TEXTS: Mapping[Reason | SystemReason | WaitReason, ReasonText] = {
         f"Faites corriger les comptes du chapitre dans la configuration, puis {RELANCER}.",
         REGLAGES,
         ADMIN,
+    ),
+    Reason.CUSTOMER_SETUP: _T(
+        "Il manque au client, dans le système comptable, ce qu'il faut pour le facturer.",
+        f"Complétez sa fiche ou le modèle des nouveaux clients dans les livres, puis {RELANCER}.",
+        LIVRES,
+        COMPTABLE,
     ),
     SystemReason.UNREACHABLE: _T(
         "Le système comptable ne répond pas ; tout attend et rien n'est perdu.",

@@ -8,10 +8,12 @@ reads English.
 from __future__ import annotations
 
 from schemas.field_labels import field_label
-from schemas.reason_codes import Reason, SystemReason, WaitReason
+from schemas.reason_codes import Reason, SettingReason, SystemReason, WaitReason
 from schemas.reason_texts_en import TEXTS as ENGLISH
 from schemas.reason_texts_fr import TEXTS as FRENCH
 from schemas.reason_texts_fr import ReasonText
+from schemas.setting_texts_en import TEXTS as ENGLISH_SETTINGS
+from schemas.setting_texts_fr import TEXTS as FRENCH_SETTINGS
 
 AnyReason = Reason | SystemReason | WaitReason
 EXPLANATION_MAX = 500
@@ -21,6 +23,11 @@ EXPLANATION_MAX = 500
 def text(reason: AnyReason, lang: str) -> ReasonText:
     """What happened, what to correct, where and who."""
     return (FRENCH if lang == "fr" else ENGLISH)[reason]
+
+
+def setting_text(reason: SettingReason, lang: str) -> ReasonText:
+    """The same for what is wrong with a setting of a chapter."""
+    return (FRENCH_SETTINGS if lang == "fr" else ENGLISH_SETTINGS)[reason]
 
 
 def explain(reason: AnyReason, lang: str, field: str = "", detail: str = "") -> str:
@@ -50,9 +57,11 @@ __all__ = [
     "AnyReason",
     "Reason",
     "ReasonText",
+    "SettingReason",
     "SystemReason",
     "WaitReason",
     "explain",
     "field_label",
+    "setting_text",
     "text",
 ]

@@ -11,9 +11,9 @@ from typing import Any
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from consumers.systems._throttle import Throttle
 from consumers.systems.quickbooks_online.client import Client, Shared
 from consumers.systems.quickbooks_online.settings import Connection
-from consumers.systems.quickbooks_online.throttle import Throttle
 from consumers.systems.quickbooks_online.tokens import Tokens
 from schemas.facts import ApiCall, Fact
 
@@ -96,7 +96,7 @@ class World:
     def client(self, **values: Any) -> Client:
         connection = self.connection.model_copy(update=values)
         tokens = Tokens("montreal", connection)
-        throttle = Throttle(10, 500, self.monotonic, time.sleep)
+        throttle = Throttle({1.0: 10, 60.0: 500}, title="QuickBooks", clock=self.monotonic)
         shared = Shared(connection, tokens, throttle, self.facts.append, time.time, self.monotonic)
         made = Client(shared)
         self.made.append(made)

@@ -13,7 +13,8 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from consumers.errors import Unavailable
-from consumers.systems.quickbooks_online.client import exact_json, quoted
+from consumers.systems._exchange import exact_json
+from consumers.systems.quickbooks_online.client import quoted
 from consumers.systems.quickbooks_online.faults import Fault
 from schemas.reasons import SystemReason
 from tests.integration.qbo_answers import FOUND, World, answered, fault

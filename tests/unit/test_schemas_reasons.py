@@ -11,10 +11,12 @@ from schemas.outcomes import TransferFailed
 from schemas.reasons import (
     EXPLANATION_MAX,
     Reason,
+    SettingReason,
     SystemReason,
     WaitReason,
     explain,
     field_label,
+    setting_text,
     text,
 )
 
@@ -120,3 +122,13 @@ def test_no_runbook_page_is_left_of_a_code_that_is_gone():
 def test_a_failure_takes_only_codes_of_the_list():
     with pytest.raises(ValueError, match="reason"):
         TransferFailed.model_validate({"id": "1", "table": "invoice", "reason": "because"})
+
+
+@pytest.mark.parametrize("code", [*SettingReason])
+def test_what_is_wrong_with_a_setting_has_words_in_both_languages(code):
+    french, english = setting_text(code, "fr"), setting_text(code, "en")
+    assert french.what != english.what
+    assert french.correct != english.correct
+    for part in (*french, *english):
+        assert part
+        assert part.strip() == part

@@ -13,20 +13,20 @@ Latin-1. Its objects are not used for writing: they send defaults that clear or 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 import requests
 from quickbooks import QuickBooks  # type: ignore[import-untyped]  # the library ships no types
 from requests.adapters import HTTPAdapter
 
 from consumers.errors import OutcomeUnknown, Transient, Unavailable
+from consumers.systems._exchange import exact_json
 from consumers.systems._http import causes, never_sent, retry_after_s
+from consumers.systems._throttle import Throttle
 from consumers.systems.quickbooks_online.faults import (
     THROTTLE_S,
     Fault,
@@ -36,7 +36,6 @@ from consumers.systems.quickbooks_online.faults import (
     row_of,
 )
 from consumers.systems.quickbooks_online.settings import MINOR_VERSION, NAME, Connection
-from consumers.systems.quickbooks_online.throttle import Throttle
 from consumers.systems.quickbooks_online.tokens import Tokens
 from schemas.facts import ApiCall, Observer
 from schemas.reasons import SystemReason
@@ -89,19 +88,6 @@ class Shared:
     observer: Observer
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
-
-
-def exact_json(value: Any) -> str:
-    """JSON with Decimals as numbers, digit for digit: 1.10 stays 1.10, never "1.10" nor a float."""
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(k)}:{exact_json(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(exact_json(one) for one in value) + "]"
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, float):
-        raise TypeError("amounts are Decimals, never floats")
-    return json.dumps(value, ensure_ascii=False)
 
 
 def quoted(text: str) -> str:

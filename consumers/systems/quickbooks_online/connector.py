@@ -22,6 +22,7 @@ from consumers.system import (
     Setup,
     Task,
 )
+from consumers.systems._throttle import Throttle
 from consumers.systems.quickbooks_online import (
     customers,
     invoices,
@@ -34,7 +35,6 @@ from consumers.systems.quickbooks_online.company import Company
 from consumers.systems.quickbooks_online.lists import Lists
 from consumers.systems.quickbooks_online.probing import examine
 from consumers.systems.quickbooks_online.settings import NAME, TITLE, Connection
-from consumers.systems.quickbooks_online.throttle import Throttle
 from consumers.systems.quickbooks_online.tokens import Tokens
 from schemas.reasons import SystemReason
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
@@ -62,9 +62,8 @@ class QuickBooksOnline:
         self._setup = setup
         self._connection = connection
         self._tokens = Tokens(setup.chapter, connection, setup.observer, clock)
-        throttle = Throttle(
-            connection.requests_per_s, connection.requests_per_min, monotonic, sleep
-        )
+        limits = {1.0: connection.requests_per_s, 60.0: connection.requests_per_min}
+        throttle = Throttle(limits, title=TITLE, clock=monotonic, sleep=sleep)
         self._shared = Shared(connection, self._tokens, throttle, setup.observer, clock, monotonic)
         self._lists = Lists(setup.accounts, clock)
         self._local = threading.local()

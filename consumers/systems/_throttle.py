@@ -1,12 +1,12 @@
-"""No more requests than QuickBooks takes from one company: 10 a second, 500 a minute.
+"""No more requests than a vendor takes from one company.
 
 What comes in: a thread that wants to send one request. What goes out: its slot, when its time has
-come. Refused: a slot that is further away than the caller can wait, and any slot while QuickBooks
+come. Refused: a slot that is further away than the caller can wait, and any slot while the vendor
 has asked for silence (429).
 
 A slot counts from its grant until one window after the answer came. The server sees the request
 somewhere in between, so no window of the server's own clock can hold more than the limit, however
-the network delays requests (limits: developer.intuit.com, "limits and throttles").
+the network delays requests.
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from consumers.errors import Unavailable
 from schemas.reasons import SystemReason
 
-_SECOND_S = 1.0
-_MINUTE_S = 60.0
 _RECHECK_S = 0.01  # only the answers of others can free a slot, and they announce nothing
 
 
@@ -51,12 +49,16 @@ class Throttle:
 
     def __init__(
         self,
-        per_s: int,
-        per_min: int,
+        limits: Mapping[float, int],
+        *,
+        title: str,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._windows = (_Window(per_s, _SECOND_S), _Window(per_min, _MINUTE_S))
+        """`limits`: length of a window in seconds → requests it may hold. `title`: who asked for
+        silence, as people call it."""
+        self._windows = tuple(_Window(limit, length_s) for length_s, limit in limits.items())
+        self._title = title
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -64,7 +66,7 @@ class Throttle:
         self._silent_until = float("-inf")
 
     def silence(self, seconds: float) -> None:
-        """No request of any thread for `seconds`: QuickBooks said so."""
+        """No request of any thread for `seconds`: the vendor said so."""
         with self._lock:
             self._silent_until = max(self._silent_until, self._clock() + seconds)
 
@@ -90,7 +92,7 @@ class Throttle:
                 now = self._clock()
                 if now < self._silent_until:
                     left = self._silent_until - now
-                    raise _throttled("QuickBooks asked to wait", left)
+                    raise _throttled(f"{self._title} asked to wait", left)
                 wait_s = max(w.wait_s(now, self._in_flight) for w in self._windows)
                 if wait_s == 0:
                     self._in_flight += 1

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.errors import Unavailable
-from consumers.systems.quickbooks_online.throttle import Throttle
+from consumers.systems._throttle import Throttle
 from schemas.reasons import SystemReason
 
 
@@ -42,7 +42,7 @@ def test_no_second_of_the_server_ever_holds_more_than_the_limit(
     pauses: list[float], latencies: list[float], seen: list[float], per_s: int
 ) -> None:
     clock = Clock()
-    throttle = Throttle(per_s, 500, clock, clock.sleep)
+    throttle = Throttle({1.0: per_s, 60.0: 500}, title="QuickBooks", clock=clock, sleep=clock.sleep)
     at_the_server: list[float] = []
     for pause, latency, share in zip(pauses, latencies, seen, strict=False):
         clock.now += pause
@@ -56,7 +56,9 @@ def test_no_second_of_the_server_ever_holds_more_than_the_limit(
 @given(latencies=st.lists(st.floats(0, 0.2), min_size=30, max_size=60), per_min=st.integers(5, 20))
 def test_no_minute_ever_holds_more_than_the_limit(latencies: list[float], per_min: int) -> None:
     clock = Clock()
-    throttle = Throttle(10, per_min, clock, clock.sleep)
+    throttle = Throttle(
+        {1.0: 10, 60.0: per_min}, title="QuickBooks", clock=clock, sleep=clock.sleep
+    )
     moments: list[float] = []
     for latency in latencies:
         with throttle.slot(120):
@@ -67,7 +69,7 @@ def test_no_minute_ever_holds_more_than_the_limit(latencies: list[float], per_mi
 
 def test_ten_requests_need_no_waiting_and_the_eleventh_waits_a_second() -> None:
     clock = Clock()
-    throttle = Throttle(10, 500, clock, clock.sleep)
+    throttle = Throttle({1.0: 10, 60.0: 500}, title="QuickBooks", clock=clock, sleep=clock.sleep)
     for _ in range(10):
         with throttle.slot(5):
             pass
@@ -79,7 +81,7 @@ def test_ten_requests_need_no_waiting_and_the_eleventh_waits_a_second() -> None:
 
 def test_whoever_cannot_wait_long_enough_is_told_how_long() -> None:
     clock = Clock()
-    throttle = Throttle(10, 1, clock, clock.sleep)
+    throttle = Throttle({1.0: 10, 60.0: 1}, title="QuickBooks", clock=clock, sleep=clock.sleep)
     with throttle.slot(5):
         pass
     with pytest.raises(Unavailable) as info, throttle.slot(5):
@@ -91,7 +93,7 @@ def test_whoever_cannot_wait_long_enough_is_told_how_long() -> None:
 
 def test_nobody_sends_while_quickbooks_wants_silence() -> None:
     clock = Clock()
-    throttle = Throttle(10, 500, clock, clock.sleep)
+    throttle = Throttle({1.0: 10, 60.0: 500}, title="QuickBooks", clock=clock, sleep=clock.sleep)
     throttle.silence(60)
     throttle.silence(5)
     clock.now += 59
@@ -105,7 +107,7 @@ def test_nobody_sends_while_quickbooks_wants_silence() -> None:
 
 def test_a_request_under_way_holds_its_slot_until_its_answer() -> None:
     clock = Clock()
-    throttle = Throttle(1, 500, clock, clock.sleep)
+    throttle = Throttle({1.0: 1, 60.0: 500}, title="QuickBooks", clock=clock, sleep=clock.sleep)
     first = throttle.slot(1)
     first.__enter__()
     clock.now += 30
@@ -118,7 +120,7 @@ def test_a_request_under_way_holds_its_slot_until_its_answer() -> None:
 
 def test_a_request_that_fails_counts_as_one_that_was_sent() -> None:
     clock = Clock()
-    throttle = Throttle(1, 500, clock, clock.sleep)
+    throttle = Throttle({1.0: 1, 60.0: 500}, title="QuickBooks", clock=clock, sleep=clock.sleep)
     with pytest.raises(RuntimeError, match="broken"), throttle.slot(1):
         raise RuntimeError("broken")
     with throttle.slot(2):
@@ -135,7 +137,7 @@ def test_threads_share_the_limit() -> None:
         with lock:
             clock.now += seconds
 
-    throttle = Throttle(10, 500, clock, sleep)
+    throttle = Throttle({1.0: 10, 60.0: 500}, title="QuickBooks", clock=clock, sleep=sleep)
 
     def send() -> None:
         for _ in range(25):
