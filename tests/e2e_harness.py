@@ -270,8 +270,8 @@ def processes_of(folder: Path) -> list[Process]:
     return found
 
 
-def listening_addresses(pids: list[int]) -> list[str]:
-    """Hexadecimal local addresses (as in /proc/net/tcp) on which these processes listen."""
+def listening_addresses(pids: list[int]) -> list[tuple[str, int]]:
+    """Hexadecimal local addresses (as in /proc/net/tcp) and ports where these processes listen."""
     inodes = set()
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -284,7 +284,8 @@ def listening_addresses(pids: list[int]) -> list[str]:
             words = line.split()
             listens = words[3] == "0A"  # TCP_LISTEN, include/net/tcp_states.h of Linux
             if listens and f"socket:[{words[9]}]" in inodes:
-                found.append(words[1].partition(":")[0])
+                address, _, port = words[1].partition(":")
+                found.append((address, int(port, 16)))
     return found
 
 
