@@ -1,4 +1,4 @@
-"""What every accounting system must do with customers, whatever it is.
+"""What every accounting system must do with customers, and what those keyed by name or by number.
 
 A plain class of tests: see `tests/contracts/test_system_conformance.py` for how a system binds it.
 """
@@ -15,6 +15,7 @@ from tests.contracts.conformance_world import (
     Bound,
     Delivery,
     an_account,
+    key_of,
     rejected,
     unique,
 )
@@ -45,7 +46,8 @@ class CustomerConformance(Bound):
         ],
     )
     def test_any_name_comes_back_as_it_was(self, bench: Bench, name: str) -> None:
-        account = an_account(name=f"{name} {unique()}")
+        limit = bench.system.declaration.field_limits["name"]
+        account = an_account(name=f"{unique()} {name}"[:limit].strip())
         delivery = Delivery(account)
         assert list(bench.system.check(account)) == []
         ref = delivery.attempt(bench.system).ref
@@ -63,21 +65,48 @@ class CustomerConformance(Bound):
         problems = system.check(an_account(name="  "))
         assert [(p.reason, p.field) for p in problems] == [(Reason.MISSING_FIELD, "name")]
 
+    def test_a_customer_is_found_again_by_the_key_that_membri_keeps(self, bench: Bench) -> None:
+        account = an_account()
+        ref = self.settle(bench.system, account)
+        assert ref.reference == key_of(bench.system, account)
+        typed = account.model_copy(update={"reference": ref.reference})
+        found = bench.restarted().find(Delivery(typed).lookup)
+        assert found is not None
+        assert found.ref == ref
+
     def test_a_typed_reference_links_and_creates_nothing(self, bench: Bench) -> None:
-        ref = bench.add_customer(f"Fait à la main {unique()}")
+        ref = bench.add_customer(f"Fait à la main {unique()}", number=f"H{unique()}")
         account = an_account(reference=ref.reference)
         found = bench.system.find(Delivery(account).lookup)
         assert found is not None
         assert (found.ref, found.by_marker, found.differences) == (ref, False, ())
 
     def test_a_typed_reference_that_does_not_exist_is_not_found(self, system: System) -> None:
-        account = an_account(reference=f"Personne {unique()}")
+        account = an_account(reference=f"X{unique()}")
         assert system.find(Delivery(account).lookup) is None
 
     def test_an_inactive_customer_is_refused(self, bench: Bench) -> None:
-        ref = bench.add_customer(f"Parti {unique()}", active=False)
+        ref = bench.add_customer(f"Parti {unique()}", number=f"H{unique()}", active=False)
         with rejected(Reason.CUSTOMER_INACTIVE):
             bench.system.find(Delivery(an_account(reference=ref.reference)).lookup)
+
+    def test_a_changed_account_updates_its_customer(self, bench: Bench) -> None:
+        account = an_account(email="avant@example.org")
+        ref = self.settle(bench.system, account)
+        renamed = account.model_copy(update={"name": f"{account.name} inc.", "email": "x@y.org"})
+        receipt = bench.system.transfer(Delivery(renamed).task(ref.remote_id))
+        assert receipt.action is Action.UPDATED
+        assert receipt.ref == RemoteRef(ref.remote_id, key_of(bench.system, renamed))
+        assert bench.customer_name(ref.remote_id) == renamed.name
+        assert bench.held(account).count == 1
+
+    def test_a_customer_that_is_gone_cannot_be_updated(self, system: System) -> None:
+        with rejected(Reason.REFERENCE_NOT_FOUND):
+            system.transfer(Delivery(an_account()).task("999999999"))
+
+
+class NameKeyedConformance(Bound):
+    """Where a customer is found by its name."""
 
     def test_a_namesake_is_refused_and_named(self, bench: Bench) -> None:
         holder = bench.add_customer(f"Homonyme {unique()}")
@@ -98,16 +127,27 @@ class CustomerConformance(Bound):
         third = Delivery(an_account(name=holder.reference)).attempt(system).ref
         assert third.reference == f"{holder.reference} (3)"
 
-    def test_a_changed_account_updates_its_customer(self, bench: Bench) -> None:
-        account = an_account(email="avant@example.org")
-        ref = self.settle(bench.system, account)
-        renamed = account.model_copy(update={"name": f"{account.name} inc.", "email": "x@y.org"})
-        receipt = bench.system.transfer(Delivery(renamed).task(ref.remote_id))
-        assert receipt.action is Action.UPDATED
-        assert receipt.ref == RemoteRef(ref.remote_id, renamed.name)
-        assert bench.customer_name(ref.remote_id) == renamed.name
-        assert bench.held(account).count == 1
 
-    def test_a_customer_that_is_gone_cannot_be_updated(self, system: System) -> None:
-        with rejected(Reason.REFERENCE_NOT_FOUND):
-            system.transfer(Delivery(an_account()).task("999999999"))
+class NumberKeyedConformance(Bound):
+    """Where a customer is found by its number, which Membri gives."""
+
+    def test_an_account_without_a_number_is_told(self, system: System) -> None:
+        problems = system.check(an_account(number=""))
+        assert [(p.reason, p.field) for p in problems] == [(Reason.MISSING_FIELD, "number")]
+
+    def test_two_accounts_of_one_name_are_two_customers(self, bench: Bench) -> None:
+        first, second = an_account(name="Homonyme"), an_account(name="Homonyme")
+        refs = [Delivery(one).attempt(bench.system).ref for one in (first, second)]
+        assert [ref.reference for ref in refs] == [first.number, second.number]
+        assert refs[0].remote_id != refs[1].remote_id
+
+    def test_a_number_that_somebody_else_has_is_refused_and_named(self, bench: Bench) -> None:
+        number = f"H{unique()}"
+        holder = bench.add_customer(f"Titulaire {number}", number=number)
+        delivery = Delivery(an_account(number=number))
+        with rejected(Reason.DUPLICATE_NUMBER) as refusal:
+            delivery.attempt(bench.system)
+        assert refusal[0].field == "number"
+        assert number in refusal[0].detail
+        assert f"Titulaire {number}" in refusal[0].detail
+        assert bench.customer_name(holder.remote_id) == f"Titulaire {number}"

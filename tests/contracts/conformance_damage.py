@@ -12,13 +12,15 @@ import pytest
 
 from consumers.errors import Unavailable
 from schemas.reasons import SystemReason
-from schemas.records import Address
+from schemas.records import Account, Address, Invoice, Record
 from tests.contracts.conformance_world import (
     DAMAGES,
     Bench,
     Bound,
     Delivery,
+    Steps,
     a_credit_note,
+    a_journal_entry,
     a_payment,
     an_account,
     an_invoice,
@@ -104,6 +106,67 @@ class DamageConformance(Bound):
                 break
         assert request > 0
 
+    @pytest.mark.parametrize("damage", DAMAGES)
+    def test_no_journal_entry_is_doubled_wherever_a_reply_is_lost(
+        self, bench: Bench, damage: str
+    ) -> None:
+        account, customer, invoice, _ = self.billed(bench.system)
+        for request in itertools.count():
+            delivery = Delivery(a_journal_entry(account, invoice), customer)
+            bench.spoil(damage, request)
+            delivery.carry(bench)
+            held = bench.held(delivery.record)
+            assert (held.count, held.total) == (1, Decimal("8.33"))
+            if not bench.spoiled():
+                break
+        assert request > 0
+
+    @pytest.mark.parametrize("kept", [True, False])
+    @pytest.mark.parametrize("what", ["invoice", "credit note", "payment", "journal entry"])
+    def test_a_process_killed_between_two_steps_leaves_no_double_and_no_orphan(
+        self, bench: Bench, what: str, kept: bool
+    ) -> None:
+        for step in itertools.count():
+            account, customer, invoice, ref = self.billed(bench.system, "100.00")
+            record = _document(what, account, invoice)
+            steps = Steps(dies_at=step, kept=kept)
+            delivery = Delivery(record, customer, {invoice.id: ref}, steps=steps)
+            delivery.carry(bench)
+            assert bench.held(delivery.record).count == 1
+            if what == "credit note":
+                assert bench.applications(delivery.record) == 1
+            if what == "payment":
+                assert bench.held(invoice).balance == Decimal("100.00")
+            if delivery.steps.dies_at is not None:
+                break
+
+    def test_a_throttled_system_fails_no_record(self, bench: Bench) -> None:
+        delivery = Delivery(an_account())
+        bench.throttle()
+        with pytest.raises(Unavailable) as info:
+            delivery.attempt(bench.system)
+        assert info.value.reason is SystemReason.THROTTLED
+        delivery.carry(bench)
+        assert bench.held(delivery.record).count == 1
+
+    def test_an_access_that_ends_early_is_renewed(self, bench: Bench) -> None:
+        account = an_account()
+        self.settle(bench.system, account)
+        bench.expire()
+        delivery = Delivery(an_account())
+        delivery.carry(bench)
+        assert bench.held(delivery.record).count == 1
+
+    def test_a_revoked_authorisation_fails_no_record(self, bench: Bench) -> None:
+        bench.revoke()
+        delivery = Delivery(an_account())
+        with pytest.raises(Unavailable) as info:
+            delivery.attempt(bench.restarted())
+        assert info.value.reason is SystemReason.UNAUTHORISED
+        bench.restore()
+        delivery.carry(bench)
+        assert bench.held(delivery.record).count == 1
+
     def test_the_same_key_replays_the_first_answer_where_declared(self, bench: Bench) -> None:
         if not bench.system.declaration.replays_same_key:
             return  # then the engine believes `find` only after the longest call
@@ -135,3 +198,16 @@ class DamageConformance(Bound):
         assert list(bench.system.check(invoice)) == []
         bench.system.transfer(Delivery(invoice, customer).task())
         assert bench.held(invoice).count == 1
+
+
+def _document(what: str, account: Account, invoice: Invoice) -> Record:
+    """A document that takes several steps where a system has such."""
+    match what:
+        case "invoice":
+            return an_invoice(account, "80.00")
+        case "credit note":
+            return a_credit_note(invoice, "40.00")
+        case "payment":
+            return a_payment(account, (invoice, "14.98"))
+        case _:
+            return a_journal_entry(account, invoice)

@@ -173,7 +173,13 @@ class QuickBooksBench:
         """What a person does in QuickBooks itself."""
         return act(self.books, {"realm": REALM, **order})
 
-    def add_customer(self, name: str, *, active: bool = True) -> RemoteRef:
+    def add_customer(
+        self,
+        name: str,
+        *,
+        number: str = "",  # noqa: ARG002 — QuickBooks' customers have none
+        active: bool = True,
+    ) -> RemoteRef:
         row = self.accountant(entity="Customer", create={"DisplayName": name})
         if not active:
             self.accountant(entity="Customer", id=row["Id"], set={"Active": False})
@@ -201,6 +207,21 @@ class QuickBooksBench:
 
     def mend(self) -> None:
         self._connector = None
+
+    def throttle(self) -> None:
+        self.sandbox.faults.arm(
+            kind="status", status=429, path="/v3/", body="{}", headers={"Retry-After": "1"}
+        )
+
+    def expire(self) -> None:
+        self.time.sleep(3601)  # quickbooks-online.md, section 2: an access lasts an hour
+
+    def revoke(self) -> None:
+        token = json.loads(self.token_file.read_text(encoding="utf-8"))
+        self.sandbox.authority.revoke(token["refresh_token"])
+
+    def restore(self) -> None:
+        self.authorise()
 
     def close(self) -> None:
         for connector in self._opened:

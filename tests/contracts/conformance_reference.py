@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 
-from consumers.errors import OutcomeUnknown
+from consumers.errors import OutcomeUnknown, Unavailable
 from consumers.system import AccountsSettings, RemoteRef, Setup
 from consumers.systems.reference.books import CustomerRow, DocumentRow
 from consumers.systems.reference.settings import ReferenceConnection
@@ -18,9 +19,12 @@ from tests.contracts.conformance_world import Held
 
 
 def reference_system(
-    *, replays: bool = True, settings: ChapterSettings | None = None
+    *,
+    replays: bool = True,
+    key: Literal["name", "number"] = "name",
+    settings: ChapterSettings | None = None,
 ) -> ReferenceSystem:
-    connection = ReferenceConnection(replays_same_key=replays)
+    connection = ReferenceConnection(replays_same_key=replays, customer_key=key)
     return ReferenceSystem(
         Setup("montreal", connection, AccountsSettings(), settings or ChapterSettings())
     )
@@ -58,10 +62,12 @@ class ReferenceBench:
     def customer_name(self, remote_id: str) -> str:
         return self.system.books.customers[remote_id].name
 
-    def add_customer(self, name: str, *, active: bool = True) -> RemoteRef:
-        row = CustomerRow(self.system.books.next_id(), name, active=active)
+    def add_customer(self, name: str, *, number: str = "", active: bool = True) -> RemoteRef:
+        by_number = self.system.declaration.customer_key == "number"
+        kept = number if by_number else ""
+        row = CustomerRow(self.system.books.next_id(), name, kept, active=active)
         self.system.books.add(row)
-        return RemoteRef(row.id, name)
+        return RemoteRef(row.id, kept or name)
 
     def append_numbers(self) -> ReferenceSystem:
         self.system.settings = ChapterSettings(duplicate_names="append_number")
@@ -86,4 +92,16 @@ class ReferenceBench:
         self.system.down = SystemReason.UNREACHABLE
 
     def mend(self) -> None:
+        self.system.down = None
+
+    def throttle(self) -> None:
+        self.system.inject("find", Unavailable(SystemReason.THROTTLED, "too many requests"))
+
+    def expire(self) -> None:
+        """It has no authorisation that could end."""
+
+    def revoke(self) -> None:
+        self.system.down = SystemReason.UNAUTHORISED
+
+    def restore(self) -> None:
         self.system.down = None

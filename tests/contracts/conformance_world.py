@@ -64,12 +64,13 @@ class Bench(Protocol):
 
     def customer_name(self, remote_id: str) -> str: ...
 
-    def add_customer(self, name: str, *, active: bool = True) -> RemoteRef:
-        """Somebody makes a customer by hand."""
+    def add_customer(self, name: str, *, number: str = "", active: bool = True) -> RemoteRef:
+        """Somebody makes a customer by hand; `number` only where customers have one."""
         ...
 
     def append_numbers(self) -> System:
-        """A connector of a chapter with `duplicate_names = "append_number"`."""
+        """A connector of a chapter with `duplicate_names = "append_number"`; asked of systems
+        keyed by name only."""
         ...
 
     def close_until(self, date: dt.date | None) -> None: ...
@@ -88,18 +89,47 @@ class Bench(Protocol):
 
     def mend(self) -> None: ...
 
+    def throttle(self) -> None:
+        """The next request is answered « too many requests »."""
+        ...
+
+    def expire(self) -> None:
+        """What lets us in ends early and can be renewed; nothing where there is no such thing."""
+        ...
+
+    def revoke(self) -> None:
+        """What lets us in is refused, and so is every renewal."""
+        ...
+
+    def restore(self) -> None:
+        """As before `revoke`: a person authorised us again."""
+        ...
+
+
+class Killed(BaseException):
+    """The process ends here, as by kill -9: nobody catches it."""
+
 
 @dataclass
 class Steps:
-    """Finished steps, as the ledger would keep them."""
+    """Finished steps, as the ledger would keep them. `dies_at`: the process is killed when it
+    comes to remember its n-th step, before (`kept` False) or after that is durable."""
 
     held: dict[str, str] = field(default_factory=dict)
+    dies_at: int | None = None
+    kept: bool = True
 
     def get(self, name: str) -> str | None:
         return self.held.get(name)
 
     def remember(self, name: str, value: str) -> None:
-        self.held[name] = value
+        dies = self.dies_at == 0
+        if self.dies_at is not None:
+            self.dies_at = None if dies else self.dies_at - 1
+        if not dies or self.kept:
+            self.held[name] = value
+        if dies:
+            raise Killed(name)
 
 
 def unique() -> str:
@@ -109,8 +139,19 @@ def unique() -> str:
 
 def an_account(**values: object) -> Account:
     number = unique()
-    given = {"id": f"a0000000-{number}", "name": f"Association {number}", "new_account": True}
+    given = {
+        "id": f"a0000000-{number}",
+        "name": f"Association {number}",
+        "number": f"M{number}",
+        "new_account": True,
+    }
     return Account.model_validate({**given, **values})
+
+
+def key_of(system: System, account: Account) -> str:
+    """What a person looks for in the books to find that account's customer."""
+    by_number = system.declaration.customer_key == "number"
+    return account.number if by_number else account.name
 
 
 def an_invoice(account: Account, *nets: str, **values: object) -> Invoice:
@@ -206,7 +247,7 @@ class Delivery:
         for _ in range(6):
             try:
                 return self.attempt(bench.restarted())
-            except (OutcomeUnknown, Transient, Unavailable):
+            except (OutcomeUnknown, Transient, Unavailable, Killed):
                 continue
         raise AssertionError(f"{self.record.id} never arrived")
 

@@ -9,7 +9,7 @@ import pytest
 
 from consumers.system import Lookup
 from schemas.reasons import Reason
-from tests.contracts.conformance import SystemConformance
+from tests.contracts.conformance import NameKeyedSystem, NumberKeyedSystem
 from tests.contracts.conformance_qbo import QuickBooksBench, quickbooks_bench
 from tests.contracts.conformance_reference import ReferenceBench, reference_system
 from tests.contracts.conformance_world import (
@@ -22,18 +22,10 @@ from tests.contracts.conformance_world import (
 )
 
 
-class TestReferenceThatReplaysKeys(SystemConformance):
+class TestReferenceThatReplaysKeys(NameKeyedSystem):
     @pytest.fixture
     def bench(self) -> ReferenceBench:
         return ReferenceBench(reference_system(replays=True))
-
-    def test_its_customers_are_found_by_number_too(self, bench: ReferenceBench) -> None:
-        account = an_account(number="C-77")
-        ref = Delivery(account).attempt(bench.system).ref
-        assert ref.reference == "C-77"
-        found = bench.system.find(Delivery(an_account(reference="C-77")).lookup)
-        assert found is not None
-        assert found.ref == ref
 
     def test_a_rename_to_a_taken_name_is_refused(self, bench: ReferenceBench) -> None:
         holder = bench.add_customer("Pris")
@@ -98,10 +90,16 @@ class TestReferenceThatReplaysKeys(SystemConformance):
         assert bench.system.closed
 
 
-class TestReferenceThatDoesNotReplayKeys(SystemConformance):
+class TestReferenceThatDoesNotReplayKeys(NameKeyedSystem):
     @pytest.fixture
     def bench(self) -> ReferenceBench:
         return ReferenceBench(reference_system(replays=False))
+
+
+class TestReferenceKeyedByNumber(NumberKeyedSystem):
+    @pytest.fixture
+    def bench(self) -> ReferenceBench:
+        return ReferenceBench(reference_system(key="number"))
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +111,7 @@ def quickbooks_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quick
         assert bench.sandbox.offences.all() == []
 
 
-class TestQuickBooksOnline(SystemConformance):
+class TestQuickBooksOnline(NameKeyedSystem):
     @pytest.fixture
     def bench(self, quickbooks_world: QuickBooksBench) -> Iterator[QuickBooksBench]:
         quickbooks_world.restarted()

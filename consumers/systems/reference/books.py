@@ -62,19 +62,26 @@ class EntryRow:
     record_id: str = ""
 
 
+def key_of(row: CustomerRow) -> str:
+    """What a person looks for."""
+    return row.number or row.name
+
+
 Row = CustomerRow | DocumentRow | PaymentRow | EntryRow
 
 
 @dataclass
 class Books:
-    """Everything that was committed. Not locked: the system that owns it does that."""
+    """Everything that was committed. Not locked: the system that owns it does that.
+
+    `by_key`: customers by what a person looks for, their number where they have one."""
 
     customers: dict[str, CustomerRow] = field(default_factory=dict)
     documents: dict[str, DocumentRow] = field(default_factory=dict)
     payments: dict[str, PaymentRow] = field(default_factory=dict)
     entries: dict[str, EntryRow] = field(default_factory=dict)
     by_record: dict[tuple[type[Row], str], Row] = field(default_factory=dict)
-    by_name: dict[str, CustomerRow] = field(default_factory=dict)
+    by_key: dict[str, CustomerRow] = field(default_factory=dict)
     by_number: dict[tuple[str, str], DocumentRow] = field(default_factory=dict)
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -88,7 +95,7 @@ class Books:
         match row:
             case CustomerRow():
                 self.customers[row.id] = row
-                self.by_name[row.name.casefold()] = row
+                self.by_key[key_of(row).casefold()] = row
             case DocumentRow():
                 self.documents[row.id] = row
                 if row.number:
@@ -99,16 +106,13 @@ class Books:
                 self.entries[row.id] = row
 
     def rename(self, row: CustomerRow, name: str) -> None:
-        self.by_name.pop(row.name.casefold(), None)
+        self.by_key.pop(key_of(row).casefold(), None)
         row.name = name
-        self.by_name[name.casefold()] = row
+        self.by_key[key_of(row).casefold()] = row
 
     def customer(self, key: str) -> CustomerRow | None:
-        """By name or by number."""
-        found = self.by_name.get(key.casefold())
-        if found is None and key:
-            found = next((c for c in self.customers.values() if c.number == key), None)
-        return found
+        """The customer whom a person finds by that name or number."""
+        return self.by_key.get(key.strip().casefold())
 
     def owed(self) -> Decimal:
         """What all invoices together still owe."""

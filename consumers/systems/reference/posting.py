@@ -1,7 +1,7 @@
 """How the reference system posts a record: one commit, or a refusal and nothing at all.
 
-What comes in: the books and a task. What goes out: a receipt. Refused: taken names and numbers,
-payments above what is owed, documents that are not there.
+What comes in: the books and a task. What goes out: a receipt. Refused: taken numbers, payments
+above what is owed, documents that are not there.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from consumers.systems.reference.books import (
     EntryRow,
     PaymentRow,
     Row,
+    key_of,
 )
-from schemas.chapters import ChapterSettings
+from consumers.systems.reference.customers import Keys, put
 from schemas.money import ZERO, total
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
 
 
-def post(books: Books, settings: ChapterSettings, task: Task) -> Receipt:
+def post(books: Books, keys: Keys, task: Task) -> Receipt:
     """Raises Rejected; then the books are as they were."""
     match task.record:
         case Account():
-            return _account(books, settings, task, task.record)
+            return put(books, keys, task, task.record)
         case Invoice():
             return _invoice(books, task, task.record)
         case Payment():
@@ -45,7 +46,7 @@ def ref(row: Row) -> RemoteRef:
     """The row's id, and what a person looks for."""
     match row:
         case CustomerRow():
-            return RemoteRef(row.id, row.number or row.name)
+            return RemoteRef(row.id, key_of(row))
         case DocumentRow() | PaymentRow():
             return RemoteRef(row.id, row.number or row.id)
         case EntryRow():
@@ -63,36 +64,6 @@ def differences(
     if customer is not None and holder and holder != customer.remote_id:
         found.append(f"customer {holder} in the books ≠ {customer.remote_id}")
     return tuple(found)
-
-
-def _account(books: Books, settings: ChapterSettings, task: Task, account: Account) -> Receipt:
-    name = account.name.strip()
-    if task.remote_id:
-        row = books.customers.get(task.remote_id)
-        if row is None:
-            raise Rejected(Reason.REFERENCE_NOT_FOUND, field="reference", detail=task.remote_id)
-        holder = books.by_name.get(name.casefold())
-        if holder is not None and holder is not row:
-            raise _taken(holder)
-        books.rename(row, name)
-        row.email = account.email
-        row.updates += 1
-        return Receipt(ref(row), Action.UPDATED)
-    free = name
-    suffix = 1
-    while (holder := books.by_name.get(free.casefold())) is not None:
-        if settings.duplicate_names == "refuse":
-            raise _taken(holder)
-        suffix += 1
-        free = f"{name} ({suffix})"
-    row = CustomerRow(books.next_id(), free, account.number, account.email, account.id)
-    books.add(row)
-    return Receipt(ref(row), Action.CREATED)
-
-
-def _taken(holder: CustomerRow) -> Rejected:
-    detail = f"the customer « {holder.name} » (Id {holder.id}) exists"
-    return Rejected(Reason.DUPLICATE_NAME, field="name", detail=detail)
 
 
 def _customer_id(books: Books, task: Task) -> str:

@@ -33,6 +33,7 @@ from consumers.systems.reference.books import (
     PaymentRow,
     Row,
 )
+from consumers.systems.reference.customers import Keys
 from consumers.systems.reference.settings import ReferenceConnection
 from schemas.reasons import Reason, SystemReason
 from schemas.records import Account, Record
@@ -135,7 +136,7 @@ class ReferenceSystem:
                 return self._answers[task.key]
             for problem in self._problems(task.record):
                 raise Rejected(problem.reason, field=problem.field, detail=problem.detail)
-            receipt = posting.post(self.books, self.settings, task)
+            receipt = posting.post(self.books, self._keys(), task)
             self._answers[task.key] = receipt
             return receipt
 
@@ -170,6 +171,10 @@ class ReferenceSystem:
             return fault
         return None
 
+    def _keys(self) -> Keys:
+        append = self.settings.duplicate_names == "append_number"
+        return Keys(self.connection.customer_key, append)
+
     def _problems(self, record: Record) -> Iterator[Problem]:
         for name, limit in LIMITS.items():
             value = getattr(record, name, "")
@@ -178,6 +183,8 @@ class ReferenceSystem:
         if isinstance(record, Account):
             if not record.name.strip():
                 yield Problem(Reason.MISSING_FIELD, "name")
+            if self.connection.customer_key == "number" and not record.number:
+                yield Problem(Reason.MISSING_FIELD, "number")
         elif self.closed_until is not None and record.date <= self.closed_until:
             detail = f"{record.date.isoformat()} ≤ {self.closed_until.isoformat()}"
             yield Problem(Reason.CLOSED_PERIOD, "date", detail)
@@ -194,7 +201,7 @@ class ReferenceSystem:
             return row
         match lookup.entity:
             case Entity.ACCOUNT:
-                return self.books.by_name.get(lookup.name.strip().casefold())
+                return self.books.customer(self._keys().of(lookup))
             case Entity.INVOICE:
                 kind_name = getattr(lookup.record, "kind", "invoice")
                 return self.books.by_number.get((kind_name, lookup.number))

@@ -1,0 +1,69 @@
+"""Customers of the reference system, found by their name or by their number.
+
+What comes in: the books, how customers are told apart, and a task. What goes out: a receipt.
+Refused: a key that somebody else has, an account that lacks its number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from consumers.errors import Rejected
+from consumers.system import Lookup, Receipt, RemoteRef, Task
+from consumers.systems.reference.books import Books, CustomerRow, key_of
+from schemas.outcomes import Action
+from schemas.reasons import Reason
+from schemas.records import Account
+
+
+@dataclass(frozen=True)
+class Keys:
+    """`field`: what customers are told apart by. `append`: whether a taken name gets a number."""
+
+    field: Literal["number", "name"]
+    append: bool
+
+    def of(self, lookup: Lookup) -> str:
+        return lookup.number if self.field == "number" else lookup.name
+
+
+def put(books: Books, keys: Keys, task: Task, account: Account) -> Receipt:
+    """Creates or updates the customer. Raises Rejected."""
+    if task.remote_id:
+        return _update(books, keys, task.remote_id, account)
+    number = account.number if keys.field == "number" else ""
+    wanted = number or account.name.strip()
+    free, suffix = wanted, 1
+    while (holder := books.customer(free)) is not None:
+        if keys.field == "number" or not keys.append:
+            raise taken(keys, holder)
+        suffix += 1
+        free = f"{wanted} ({suffix})"
+    name = account.name.strip() if number else free
+    row = CustomerRow(books.next_id(), name, number, account.email, account.id)
+    books.add(row)
+    return Receipt(RemoteRef(row.id, key_of(row)), Action.CREATED)
+
+
+def _update(books: Books, keys: Keys, remote_id: str, account: Account) -> Receipt:
+    row = books.customers.get(remote_id)
+    if row is None:
+        raise Rejected(Reason.REFERENCE_NOT_FOUND, field="reference", detail=remote_id)
+    name = account.name.strip()
+    holder = books.customer(name) if keys.field == "name" else None
+    if holder is not None and holder is not row:
+        raise taken(keys, holder)
+    books.rename(row, name)
+    row.email = account.email
+    row.updates += 1
+    return Receipt(RemoteRef(row.id, key_of(row)), Action.UPDATED)
+
+
+def taken(keys: Keys, holder: CustomerRow) -> Rejected:
+    """The refusal that says whom the account collides with."""
+    detail = f"the customer « {holder.name} » (Id {holder.id}) exists"
+    if keys.field == "number":
+        detail = f"{holder.number}: {detail}"
+        return Rejected(Reason.DUPLICATE_NUMBER, field="number", detail=detail)
+    return Rejected(Reason.DUPLICATE_NAME, field="name", detail=detail)
