@@ -19,8 +19,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from consumers.errors import Unavailable
+from consumers.systems._tokens import Token, read_token
 from consumers.systems.quickbooks_online.settings import Connection
-from consumers.systems.quickbooks_online.tokens import Token, Tokens, read_token
+from consumers.systems.quickbooks_online.tokens import Tokens
 from schemas.facts import ApiCall, Fact
 from schemas.reasons import SystemReason
 

@@ -25,9 +25,10 @@ from intuitlib.enums import Scopes  # type: ignore[import-untyped]  # the librar
 
 from consumers.errors import Unavailable
 from consumers.systems._http import is_loopback
-from consumers.systems.quickbooks_online.oauth import DeadGrant, NoReply, auth_client, exchange
+from consumers.systems._tokens import DeadGrant, NoReply, Place, alone
+from consumers.systems.quickbooks_online.oauth import auth_client, exchange
 from consumers.systems.quickbooks_online.settings import Connection
-from consumers.systems.quickbooks_online.tokens import Place, alone, granted
+from consumers.systems.quickbooks_online.tokens import granted
 from schemas.facts import Observer, unobserved
 from schemas.reasons import SystemReason
 

@@ -23,6 +23,7 @@ from intuitlib.exceptions import (  # type: ignore[import-untyped]  # the librar
 
 from consumers.errors import Unavailable
 from consumers.systems._http import never_sent, plain_words, safe_address
+from consumers.systems._tokens import DeadGrant, NoReply
 from consumers.systems.quickbooks_online.settings import NAME, Connection
 from schemas.facts import ApiCall, Observer
 from schemas.reasons import SystemReason
@@ -30,14 +31,6 @@ from schemas.reasons import SystemReason
 TOKEN_FIELDS = frozenset(
     {"access_token", "refresh_token", "expires_in", "x_refresh_token_expires_in", "token_type"}
 )
-
-
-class NoReply(Exception):
-    """The token request may or may not have been carried out."""
-
-
-class DeadGrant(Exception):
-    """Intuit no longer honours the refresh token or the code: a person must authorise anew."""
 
 
 class BoundedAuthClient(AuthClient):  # type: ignore[misc]  # its base has no types
