@@ -7,9 +7,14 @@ that is not here.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel
 
 from consumers.system import Setup, System
+
+if TYPE_CHECKING:  # only one command needs it, and it brings a web server along
+    from consumers.systems._authorise import Authorisation
 
 _NAMES = ("quickbooks_online", "reference")
 
@@ -32,6 +37,20 @@ def connection_model(name: str) -> type[BaseModel]:
             return ReferenceConnection
         case _:
             raise ValueError(_unknown(name))
+
+
+def authorisation(name: str, connection: BaseModel) -> Authorisation | None:
+    """How a person lets us into that company; None for a system that needs nobody.
+
+    `connection` must be of `connection_model(name)`.
+    """
+    match name:
+        case "quickbooks_online":
+            from consumers.systems.quickbooks_online import authorise as quickbooks
+
+            return quickbooks.authorisation(connection)
+        case _:
+            return None
 
 
 def build(name: str, setup: Setup) -> System:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from consumers.systems import registry
+from consumers.systems._authorise import Authorisation, AuthorisationRefused, Receiver
 from consumers.systems._http import is_loopback
-from consumers.systems.quickbooks_online import authorise as quickbooks
-from consumers.systems.quickbooks_online.settings import Connection
 from ops.cli.context import Context, Exit, context_of, explained, fail
 from ops.settings import Settings
 
@@ -18,7 +18,7 @@ app = typer.Typer()
 _WAIT_S = 600.0
 
 
-@app.command(short_help="Let us into QuickBooks Online; good for 100 days.")
+@app.command(short_help="Let us into QuickBooks Online or Sage Comptabilité.")
 def authorize(
     command: typer.Context,
     chapter: Annotated[str, typer.Argument(metavar="CHAPTER", help="Slug or name of the chapter.")],
@@ -34,20 +34,20 @@ def authorize(
         bool, typer.Option("--no-browser", help="Print the address and ask for the answer.")
     ] = False,
 ) -> None:
-    """Authorise us in QuickBooks Online; good for about 100 days, announced ahead.
+    """Authorise us in QuickBooks Online or Sage Comptabilité; its end is announced ahead.
 
     \b
     Examples:
       membri-sync authorize montreal
       membri-sync authorize montreal --no-browser
-      membri-sync authorize montreal --redirect-url 'https://…/callback?code=…&realmId=…'
+      membri-sync authorize montreal --redirect-url 'https://…/callback?code=…'
     """
     context = context_of(command)
     with explained(context.words):
-        connection = _connection(context.settings(), chapter)
+        authorisation = _authorisation(context.settings(), chapter)
         try:
-            until = _authorise(context, connection, redirect_url, no_browser=no_browser)
-        except quickbooks.AuthorisationRefused as error:
+            until = _authorise(context, authorisation, redirect_url, no_browser=no_browser)
+        except AuthorisationRefused as error:
             fail(context.words.say("not authorized: {error}", error=error), Exit.USAGE)
     told = context.words.say("authorized")
     if until is not None:
@@ -56,32 +56,32 @@ def authorize(
     context.give({"chapter": chapter, "until": until}, told)
 
 
-def _connection(settings: Settings, chapter: str) -> Connection:
+def _authorisation(settings: Settings, chapter: str) -> Authorisation:
     found = settings.chapter(chapter)
-    connection = found.typed_connection()
-    if not isinstance(connection, Connection):
+    authorisation = registry.authorisation(found.system, found.typed_connection())
+    if authorisation is None:
         fail(f"{found.system} needs no authorisation by a person", Exit.USAGE)
-    return connection
+    return authorisation
 
 
 def _authorise(
-    context: Context, connection: Connection, redirect_url: str, *, no_browser: bool
+    context: Context, authorisation: Authorisation, redirect_url: str, *, no_browser: bool
 ) -> dt.datetime | None:
     if redirect_url:
-        return quickbooks.complete(connection, quickbooks.read_callback(redirect_url, None))
-    if not no_browser and is_loopback(connection.redirect_uri):
-        return _through_the_browser(context, connection)
-    request = quickbooks.begin(connection)
+        return authorisation.complete(redirect_url, None)
+    if not no_browser and is_loopback(authorisation.redirect_uri):
+        return _through_the_browser(context, authorisation)
+    request = authorisation.begin("")
     words = context.words
     context.errors.print(words.say("Open this address, sign in, and choose the company:"))
     context.errors.print(request.url, markup=False, highlight=False, soft_wrap=True)
     pasted = typer.prompt(words.say("Then paste the address on which the browser ended"), err=True)
-    return quickbooks.complete(connection, quickbooks.read_callback(pasted, request.state))
+    return authorisation.complete(pasted, request.state)
 
 
-def _through_the_browser(context: Context, connection: Connection) -> dt.datetime | None:
-    with quickbooks.Receiver(connection.redirect_uri) as receiver:
-        request = quickbooks.begin(connection, receiver.redirect_uri)
+def _through_the_browser(context: Context, authorisation: Authorisation) -> dt.datetime | None:
+    with Receiver(authorisation.redirect_uri) as receiver:
+        request = authorisation.begin(receiver.redirect_uri)
         words = context.words
         context.errors.print(words.say("Your browser opens; if it does not, open this address:"))
         context.errors.print(request.url, markup=False, highlight=False, soft_wrap=True)
@@ -89,4 +89,4 @@ def _through_the_browser(context: Context, connection: Connection) -> dt.datetim
         arrived = receiver.wait(_WAIT_S)
     if arrived is None:
         fail(words.say("nobody came back from the browser; try --no-browser"), Exit.UNAVAILABLE)
-    return quickbooks.complete(connection, quickbooks.read_callback(arrived, request.state))
+    return authorisation.complete(arrived, request.state)

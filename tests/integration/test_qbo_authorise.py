@@ -13,13 +13,8 @@ import pytest
 import requests
 
 from consumers.errors import Unavailable
-from consumers.systems.quickbooks_online.authorise import (
-    AuthorisationRefused,
-    Receiver,
-    begin,
-    complete,
-    read_callback,
-)
+from consumers.systems._authorise import AuthorisationRefused, Receiver
+from consumers.systems.quickbooks_online.authorise import begin, complete, read_callback
 from schemas.reasons import SystemReason
 from tests.contracts.conformance_qbo import REALM, QuickBooksBench, quickbooks_bench
 
