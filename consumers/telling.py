@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from consumers.batch import Refused
 from consumers.ledger.port import Key, OutboxMessage, Wait
 from consumers.system import RemoteRef
-from schemas.events import FailedEvent, ToTransfer, TransferredEvent
+from schemas.events import VERSION, FailedEvent, ToTransfer, TransferredEvent
 from schemas.outcomes import Action, TransferFailed, Transferred
 from schemas.reasons import Reason
 from schemas.records import Account, Record
@@ -137,7 +137,7 @@ class Teller:
             "source": event.source,
             "subject": subject.key.id,
             "time": dt.datetime.fromtimestamp(self._now(), dt.UTC),
-            "dataschema": "urn:membri-sync:outcome:1.0",
+            "dataschema": f"urn:membri-sync:outcome:{VERSION}",
             "chapter": self._chapter,
             "system": self._system,
             "partitionkey": subject.record.account_id,

@@ -18,7 +18,8 @@ from schemas.records import Account, Invoice, JournalEntry, Part, Payment, Recor
 from schemas.statuses import Entity, Status
 
 NAMESPACE = uuid.UUID("6f4f5f0e-52a5-5d2c-9a55-6d656d627269")
-VERSION = "1.0"
+VERSION = "1.1"
+"""1.1: an entry of deferred revenue says what pays it and when it may go; its withdrawal names it."""
 CONTENT_TYPE = "application/cloudevents+json"
 
 
@@ -33,9 +34,13 @@ def new_traceparent() -> str:
 
 
 class Withdrawal(Part):
-    """Data of a withdrawn event: the status that a person gave the record after publication."""
+    """Data of a withdrawn event: the status that a person gave the record after publication.
+
+    `entry`: the entry of deferred revenue that shall not be; Membri has no table to read it from.
+    """
 
     status: Status
+    entry: JournalEntry | None = None
 
 
 class Envelope(Part):
@@ -220,6 +225,7 @@ def withdrawn(
     origin: Origin,
     *,
     dataversion: str,
+    entry: JournalEntry | None = None,
 ) -> Withdrawn:
     """The event that says that a published record is no longer to be transferred."""
     return Withdrawn.model_validate(
@@ -235,6 +241,6 @@ def withdrawn(
             "partitionkey": account_id,
             "dataversion": dataversion,
             "traceparent": new_traceparent(),
-            "data": Withdrawal(status=status),
+            "data": Withdrawal(status=status, entry=entry),
         }
     )

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from schemas.money import CENT, ZERO, Amount, Currency, Quantity, total
 from schemas.statuses import Entity, Status
@@ -81,7 +81,8 @@ class InvoiceType(StrEnum):
 
 
 DUES = frozenset({InvoiceType.MEMBERSHIP, InvoiceType.RENEWAL})
-"""What *sync memberships when paid* holds until paid (domain, rule 7)."""
+"""What *sync memberships when paid* holds until paid (domain, rule 7), and whose revenue is deferred
+(rule 11)."""
 
 
 class Line(Part):
@@ -176,15 +177,21 @@ class Payment(Part):
 
 
 class JournalEntry(Part):
-    """One period of a deferred revenue: from the deferred account to the revenue account."""
+    """One period of a deferred revenue: from the deferred account to the revenue account.
+
+    `payment`: the dues payment as Membri has it. `not_before`: when it may be sent at the
+    earliest, None for at once; `date` is the day it is posted on, whenever it is sent.
+    """
 
     entity: ClassVar[Entity] = Entity.JOURNAL_ENTRY
 
     id: RecordId
     account: Account
     payment_id: RecordId
+    payment: DocumentRef | None = None
     invoice: DocumentRef
     date: dt.date
+    not_before: AwareDatetime | None = None
     amount: Amount
     currency: Currency = "CAD"
     period: int = Field(ge=1)
@@ -203,7 +210,7 @@ _NOT_CONTENT: dict[Entity, set[str]] = {
     Entity.ACCOUNT: {"reference", "status", "dataversion"},
     Entity.INVOICE: {"account", "corrects", "reference", "paid"},
     Entity.PAYMENT: {"account", "allocations", "reference"},
-    Entity.JOURNAL_ENTRY: {"account", "invoice", "reference"},
+    Entity.JOURNAL_ENTRY: {"account", "invoice", "payment", "not_before", "reference"},
 }
 
 
