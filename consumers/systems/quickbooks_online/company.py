@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import Any
 
 from consumers.system import AccountsSettings, Problem, Task
-from consumers.systems.quickbooks_online.client import Client
+from consumers.systems.quickbooks_online.client import Client, Kind
 from consumers.systems.quickbooks_online.faults import Json
+from consumers.systems.quickbooks_online.fields import ADDRESS_LINES
 from consumers.systems.quickbooks_online.lists import RECHECK_S, Lists, Preferences
 from consumers.systems.quickbooks_online.settings import Connection
 from schemas.chapters import ChapterSettings
@@ -23,7 +24,8 @@ from schemas.reasons import Reason
 from schemas.records import Address
 
 REQUEST_ID_MAX = 50
-_LINES_MAX = 5
+PENDING = "‹"
+"""How the Id of something begins that is not in the books yet; in drafts only."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Company:
         if until is not None and date <= until:
             detail = f"{date.isoformat()} ≤ {until.isoformat()} (QuickBooks)"
             yield Problem(Reason.CLOSED_PERIOD, "date", detail)
+
+    def posting(self, kind: Kind) -> str:
+        """Method and path of a new object of that kind, as drafts show them."""
+        return f"POST /company/{self.client.company_id}/{kind.lower()}"
 
     def foreign_currency(self, currency: Currency) -> Iterator[Problem]:
         """The problem of a currency that this company does not keep."""
@@ -81,18 +87,10 @@ def ref_id(row: Json, name: str) -> str:
     return str((row.get(name) or {}).get("value") or "")
 
 
-def too_long(values: dict[str, tuple[str, int]]) -> Iterator[Problem]:
-    """One problem for each value longer than its limit: field → (value, limit in characters)."""
-    for name, (value, limit) in values.items():
-        if len(value) > limit:
-            detail = f"{len(value)} > {limit}"
-            yield Problem(Reason.TOO_LONG, name, detail)
-
-
 def address(given: Address, first_line: str = "") -> Json:
     """A physical address, without its empty parts. Lines beyond the fifth share the fifth."""
     lines = [line for line in (first_line, *given.lines) if line]
-    lines = [*lines[: _LINES_MAX - 1], ", ".join(lines[_LINES_MAX - 1 :])]
+    lines = [*lines[: ADDRESS_LINES - 1], ", ".join(lines[ADDRESS_LINES - 1 :])]
     made: dict[str, Any] = {f"Line{n}": line for n, line in enumerate(lines, 1)}
     made |= {
         "City": given.city,
@@ -101,3 +99,16 @@ def address(given: Address, first_line: str = "") -> Json:
         "Country": given.country,
     }
     return {name: value for name, value in made.items() if value}
+
+
+def address_values(field: str, given: Address, first_line: str = "") -> dict[str, str]:
+    """The parts of an address as they would be sent, by field of the record."""
+    parts = {part: getattr(given, part) for part in ("city", "province", "country", "postal_code")}
+    sent = address(given, first_line)
+    lines = [str(sent.get(f"Line{n}", "")) for n in range(1, ADDRESS_LINES + 1)]
+    if first_line:
+        lines = lines[1:]
+    return {
+        **{f"{field}.{part}": value for part, value in parts.items()},
+        **{f"{field}.lines.{number}": line for number, line in enumerate(lines)},
+    }

@@ -6,6 +6,7 @@ What comes in: lookups and tasks. What goes out: what is in the books. Raised: w
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,16 +15,19 @@ from contextlib import contextmanager
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
 from consumers.system import (
     Declaration,
+    Draft,
     Found,
     Health,
     Lookup,
     Problem,
     Receipt,
+    SettingCheck,
     Setup,
     Task,
 )
 from consumers.systems._throttle import Throttle
 from consumers.systems.quickbooks_online import (
+    checking,
     customers,
     invoices,
     journal,
@@ -32,6 +36,7 @@ from consumers.systems.quickbooks_online import (
 )
 from consumers.systems.quickbooks_online.client import Client, Shared
 from consumers.systems.quickbooks_online.company import Company
+from consumers.systems.quickbooks_online.fields import FIELDS, limit
 from consumers.systems.quickbooks_online.lists import Lists
 from consumers.systems.quickbooks_online.probing import examine
 from consumers.systems.quickbooks_online.settings import NAME, TITLE, Connection
@@ -85,12 +90,13 @@ class QuickBooksOnline:
             longest_call_s=self._budget_s + 3 * connection.timeout_s,
             replays_same_key=True,
             field_limits={
-                "name": customers.NAME_MAX,
-                "email": 100,
-                "phone": 30,
-                "number": sales.NUMBER_MAX,
-                "description": 1000,
+                "name": limit("account.name"),
+                "email": limit("account.email"),
+                "phone": limit("account.phone"),
+                "number": limit("invoice.number"),
+                "description": limit("invoice.description"),
             },
+            fields=FIELDS,
         )
 
     def probe(self) -> Health:
@@ -106,11 +112,20 @@ class QuickBooksOnline:
 
     def check(self, record: Record) -> Sequence[Problem]:
         """Raises Unavailable."""
-        with self._company() as company:
-            try:
-                return list(_problems(company, record))
-            except Transient as error:
-                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+        with self._reading() as company:
+            return list(_problems(company, record))
+
+    def check_settings(self) -> Sequence[SettingCheck]:
+        """Reads the lists anew. Raises Unavailable."""
+        today = dt.datetime.fromtimestamp(self._shared.clock(), dt.UTC).astimezone().date()
+        with self._reading() as company:
+            self._lists.forget()
+            return list(checking.check_settings(company, today))
+
+    def draft(self, task: Task) -> Draft:
+        """Raises Rejected, Unavailable."""
+        with self._reading() as company:
+            return _draft(company, task)
 
     def find(self, lookup: Lookup) -> Found | None:
         """Raises Unavailable, Transient; Rejected for a customer made inactive."""
@@ -143,6 +158,15 @@ class QuickBooksOnline:
                 client.close()
             self._clients.clear()
             self._local = threading.local()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Company]:
+        """For verbs that write nothing: what could not be read is Unavailable."""
+        with self._company() as company:
+            try:
+                yield company
+            except Transient as error:
+                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
 
     @contextmanager
     def _company(self) -> Iterator[Company]:
@@ -181,3 +205,15 @@ def _transfer(company: Company, task: Task) -> Receipt:
             return payments.transfer(company, task, task.record)
         case JournalEntry():
             return journal.transfer(company, task, task.record)
+
+
+def _draft(company: Company, task: Task) -> Draft:
+    match task.record:
+        case Account():
+            return customers.draft(company, task, task.record)
+        case Invoice():
+            return invoices.draft(company, task, task.record)
+        case Payment():
+            return payments.draft(company, task, task.record)
+        case JournalEntry():
+            return journal.draft(company, task.record)

@@ -10,15 +10,23 @@ QuickBooks has no link from a credit memo to an invoice: a Payment of total 0 ha
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from consumers.errors import Rejected
-from consumers.system import Task
+from consumers.system import RemoteRef, Task
 from consumers.systems.quickbooks_online.client import quoted
-from consumers.systems.quickbooks_online.company import Company, money, ref_id, request_id
+from consumers.systems.quickbooks_online.company import (
+    PENDING,
+    Company,
+    money,
+    ref_id,
+    request_id,
+)
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
 from consumers.systems.quickbooks_online.markers import marked, marker
 from schemas.money import ZERO
 from schemas.reasons import Reason
-from schemas.records import Invoice
+from schemas.records import DocumentRef, Invoice
 
 STEP = "applied"
 """Remembered once the application is in the books, or known not to be needed."""
@@ -37,13 +45,7 @@ def apply(company: Company, task: Task, invoice: Invoice, row: Json) -> None:
     """Applies what the invoice still owes. Raises any of consumers.errors."""
     if invoice.corrects is None or task.steps.get(STEP) == row["Id"]:
         return
-    target = task.documents.get(invoice.corrects.id)
-    if target is None:
-        raise Rejected(
-            Reason.REFERENCE_NOT_FOUND,
-            field="corrects",
-            detail=f"the invoice {invoice.corrects.number} is not known in QuickBooks",
-        )
+    target = _corrected(task, invoice.corrects)
     if not is_applied(company, invoice, row):
         _pay_with_credit(company, task, invoice, row, target.remote_id)
     task.steps.remember(STEP, str(row["Id"]))
@@ -52,6 +54,18 @@ def apply(company: Company, task: Task, invoice: Invoice, row: Json) -> None:
 def _pay_with_credit(
     company: Company, task: Task, invoice: Invoice, row: Json, invoice_id: str
 ) -> None:
+    amount = min(_owed(company, invoice_id), money(row, "Balance"))
+    if amount <= ZERO:
+        return
+    body = _body(company, invoice, ref_id(row, "CustomerRef"), invoice_id, str(row["Id"]), amount)
+    try:
+        company.client.create("Payment", body, request_id(task, "apply"))
+    except Fault as fault:
+        raise failure(fault, writing=True) from fault
+
+
+def _owed(company: Company, invoice_id: str) -> Decimal:
+    """What is open of the invoice. Raises Rejected when it is gone."""
     corrected = company.client.read("Invoice", invoice_id)
     if corrected is None:
         raise Rejected(
@@ -59,25 +73,58 @@ def _pay_with_credit(
             field="corrects",
             detail=f"QuickBooks invoice Id {invoice_id} does not exist",
         )
-    amount = min(money(corrected, "Balance"), money(row, "Balance"))
-    if amount <= ZERO:
-        return
+    return money(corrected, "Balance")
+
+
+def draft(company: Company, task: Task, invoice: Invoice) -> Json | None:
+    """The application that would follow a new credit memo; None when there would be none.
+
+    Where the corrected invoice is not in the books yet, how much it will owe is not known.
+    """
+    if invoice.corrects is None or company.preferences.auto_apply_credit:
+        return None
+    target = _corrected(task, invoice.corrects)
+    customer_id = task.customer.remote_id if task.customer else f"{PENDING}customer›"
+    amount: Decimal | str = f"{PENDING}at most {invoice.total}›"
+    if not target.remote_id.startswith(PENDING):
+        amount = min(_owed(company, target.remote_id), invoice.total)
+        if amount <= ZERO:
+            return None
+    memo = f"{PENDING}credit memo›"
+    return _body(company, invoice, customer_id, target.remote_id, memo, amount)
+
+
+def _corrected(task: Task, corrects: DocumentRef) -> RemoteRef:
+    target = task.documents.get(corrects.id)
+    if target is None:
+        raise Rejected(
+            Reason.REFERENCE_NOT_FOUND,
+            field="corrects",
+            detail=f"the invoice {corrects.number} is not known in QuickBooks",
+        )
+    return target
+
+
+def _body(
+    company: Company,
+    invoice: Invoice,
+    customer_id: str,
+    invoice_id: str,
+    memo_id: str,
+    amount: Decimal | str,
+) -> Json:
     lines = [
         {"Amount": amount, "LinkedTxn": [{"TxnId": one, "TxnType": kind}]}
-        for one, kind in ((invoice_id, "Invoice"), (str(row["Id"]), "CreditMemo"))
+        for one, kind in ((invoice_id, "Invoice"), (memo_id, "CreditMemo"))
     ]
-    body: Json = {
-        "CustomerRef": {"value": ref_id(row, "CustomerRef")},
+    return {
+        "CustomerRef": {"value": customer_id},
         "TotalAmt": ZERO,
         "TxnDate": invoice.date.isoformat(),
         "PrivateNote": marker("application", invoice.id),
         "Line": lines,
         **company.currency(invoice.currency),
     }
-    try:
-        company.client.create("Payment", body, request_id(task, "apply"))
-    except Fault as fault:
-        raise failure(fault, writing=True) from fault
 
 
 def _application(company: Company, invoice: Invoice, row: Json) -> Json | None:

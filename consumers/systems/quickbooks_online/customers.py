@@ -14,16 +14,17 @@ import re
 from collections.abc import Iterator
 
 from consumers.errors import Rejected, Transient
-from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.system import Draft, Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems.quickbooks_online.client import Client, Kind, quoted
 from consumers.systems.quickbooks_online.company import (
     Company,
     address,
+    address_values,
     money,
     request_id,
-    too_long,
 )
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
+from consumers.systems.quickbooks_online.fields import NAME_MAX, too_long
 from consumers.systems.quickbooks_online.markers import (
     clean_name,
     marked,
@@ -35,14 +36,11 @@ from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account
 
-NAME_MAX = 500
 _NAME_TAKEN = (6240, 630)
 _STALE = 5010
 _TRIES = 3
 _SUFFIX_MAX = 99
-_LIMITS = {"email": 100, "phone": 30}
-_ADDRESS_LIMITS = {"city": 255, "province": 255, "country": 255, "postal_code": 30}
-_OTHERS: tuple[Kind, ...] = ("Vendor", "Employee")
+_NAMED: tuple[Kind, ...] = ("Customer", "Vendor", "Employee")
 
 
 def find(company: Company, lookup: Lookup) -> Found | None:
@@ -92,15 +90,8 @@ def check(_: Company, account: Account) -> Iterator[Problem]:
         yield Problem(Reason.MISSING_FIELD, "name")
     if re.search(r"[:\t\r\n]", name):
         yield Problem(Reason.INVALID_CHARACTERS, "name", name)
-    values = {"name": (name, NAME_MAX)}
-    values |= {field: (getattr(account, field), limit) for field, limit in _LIMITS.items()}
-    for field, limit in _ADDRESS_LIMITS.items():
-        values[f"address.{field}"] = (getattr(account.address, field), limit)
-    for number, line in enumerate(
-        address(account.address).get(f"Line{n}", "") for n in range(1, 6)
-    ):
-        values[f"address.lines.{number}"] = (line, 500)
-    yield from too_long(values)
+    values = {"name": name, "email": account.email, "phone": account.phone}
+    yield from too_long(account.entity, {**values, **address_values("address", account.address)})
     if account.email and not re.fullmatch(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+", account.email):
         yield Problem(Reason.INVALID_FIELD, "email", account.email)
 
@@ -110,8 +101,7 @@ def transfer(company: Company, task: Task, account: Account) -> Receipt:
     if task.remote_id:
         return _update(company, task, account)
     for number, name in enumerate(_names(company, account.name), 1):
-        body = {**_body(company, account), "DisplayName": name}
-        body["Notes"] = marker("account", account.id)
+        body = _creation(company, account, name)
         operation = "create" if number == 1 else f"create{number}"
         try:
             row = company.client.create("Customer", body, request_id(task, operation))
@@ -138,34 +128,66 @@ def _hinted(client: Client, fault: Fault) -> Json | None:
     return _by_id(client, hint.group(1)) if hint else None
 
 
+def draft(company: Company, task: Task, account: Account) -> Draft:
+    """What `transfer` would send: nothing when an update changes nothing.
+
+    Raises Rejected for a name that somebody has, a customer that is gone or inactive.
+    """
+    if task.remote_id:
+        row = _current(company, task.remote_id)
+        body = _revision(company, account, row)
+        return Draft(((company.posting("Customer"), body),) if body else ())
+    for name in _names(company, account.name):
+        if _holder(company.client, name) is None:
+            return Draft(((company.posting("Customer"), _creation(company, account, name)),))
+    raise _name_taken(company.client, clean_name(account.name), "")
+
+
 def _update(company: Company, task: Task, account: Account) -> Receipt:
     for _ in range(_TRIES):
-        row = _by_id(company.client, task.remote_id)
-        if row is None:
-            raise Rejected(
-                Reason.REFERENCE_NOT_FOUND,
-                field="reference",
-                detail=f"QuickBooks customer Id {task.remote_id} does not exist",
-            )
-        if not row.get("Active", True):
-            raise Rejected(
-                Reason.CUSTOMER_INACTIVE, field="reference", detail=_described("Customer", row)
-            )
-        changes = _changes(_body(company, account), row, account)
-        if not changes:
+        row = _current(company, task.remote_id)
+        body = _revision(company, account, row)
+        if body is None:
             return Receipt(_ref(row), Action.CONFIRMED)
-        token = str(row["SyncToken"])
-        body = {"Id": row["Id"], "SyncToken": token, "sparse": True, **changes}
         try:
-            changed = company.client.change("Customer", body, request_id(task, f"u{token}"))
+            changed = company.client.change(
+                "Customer", body, request_id(task, f"u{body['SyncToken']}")
+            )
         except Fault as fault:
             if fault.code in _NAME_TAKEN:
-                raise _name_taken(company.client, changes["DisplayName"], fault.words) from fault
+                raise _name_taken(company.client, body["DisplayName"], fault.words) from fault
             if fault.code != _STALE:
                 raise failure(fault, writing=True) from fault
             continue  # the accountant was faster: read again, apply again
         return Receipt(_ref(changed), Action.UPDATED)
     raise Transient(f"QuickBooks customer Id {task.remote_id} keeps changing (5010)")
+
+
+def _current(company: Company, remote_id: str) -> Json:
+    """The customer as it is now. Raises Rejected when it is gone or inactive."""
+    row = _by_id(company.client, remote_id)
+    if row is None:
+        detail = f"QuickBooks customer Id {remote_id} does not exist"
+        raise Rejected(Reason.REFERENCE_NOT_FOUND, field="reference", detail=detail)
+    if not row.get("Active", True):
+        raise Rejected(
+            Reason.CUSTOMER_INACTIVE, field="reference", detail=_described("Customer", row)
+        )
+    return row
+
+
+def _revision(company: Company, account: Account, row: Json) -> Json | None:
+    """The update of a customer as just read; None when there is nothing to change."""
+    changes = _changes(_body(company, account), row, account)
+    if not changes:
+        return None
+    token = str(row["SyncToken"])
+    return {"Id": row["Id"], "SyncToken": token, "sparse": True, **changes}
+
+
+def _creation(company: Company, account: Account, name: str) -> Json:
+    notes = marker("account", account.id)
+    return {**_body(company, account), "DisplayName": name, "Notes": notes}
 
 
 def _body(company: Company, account: Account) -> Json:
@@ -237,13 +259,19 @@ def named(client: Client, kind: Kind, name: str) -> Json | None:
     return None
 
 
+def _holder(client: Client, name: str) -> tuple[Kind, Json] | None:
+    """Who has that name: customers, vendors and employees share one name space."""
+    for kind in _NAMED:
+        row = named(client, kind, name)
+        if row is not None:
+            return kind, row
+    return None
+
+
 def _name_taken(client: Client, name: str, words: str) -> Rejected:
-    for kind in ("Customer", *_OTHERS):
-        holder = named(client, kind, name)
-        if holder is not None:
-            detail = f"{_described(kind, holder)}; {words}".strip("; ")
-            return Rejected(Reason.DUPLICATE_NAME, field="name", detail=detail)
-    return Rejected(Reason.DUPLICATE_NAME, field="name", detail=words or name)
+    held = _holder(client, name)
+    detail = "; ".join(part for part in (_described(*held) if held else "", words) if part)
+    return Rejected(Reason.DUPLICATE_NAME, field="name", detail=detail or name)
 
 
 def _described(kind: str, row: Json) -> str:

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from consumers.errors import Rejected
-from consumers.system import Found, Lookup, Receipt, RemoteRef, Task
+from consumers.system import Draft, Found, Lookup, Receipt, RemoteRef, Task
 from consumers.systems.quickbooks_online import credit_notes, sales
 from consumers.systems.quickbooks_online.client import Kind, quoted
-from consumers.systems.quickbooks_online.company import Company, money, request_id
+from consumers.systems.quickbooks_online.company import PENDING, Company, money, request_id
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
 from consumers.systems.quickbooks_online.markers import marked, owner
 from consumers.systems.quickbooks_online.undoing import take_back
@@ -120,6 +120,28 @@ def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
     if kind == "CreditMemo":
         credit_notes.apply(company, task, invoice, row)
     return Receipt(_ref(row), action)
+
+
+def draft(company: Company, task: Task, invoice: Invoice) -> Draft:
+    """What `transfer` would send for a form that is not there yet.
+
+    QuickBooks computes the taxes by itself unless they are sent (`send_tax_override`); a form
+    whose total or taxes come out otherwise than Membri's is not kept.
+    """
+    customer_id = task.customer.remote_id if task.customer else f"{PENDING}customer›"
+    body = sales.body(company, invoice, customer_id)
+    requests = [(company.posting(kind_of(invoice)), body)]
+    applied = credit_notes.draft(company, task, invoice)
+    if applied is not None:
+        requests.append((company.posting("Payment"), applied))
+    sent = "TxnTaxDetail" in body
+    return Draft(
+        tuple(requests),
+        lines=sales.draft_lines(company, invoice),
+        gst=invoice.gst if sent else None,
+        qst=invoice.qst if sent else None,
+        total=invoice.total,
+    )
 
 
 def _posted(

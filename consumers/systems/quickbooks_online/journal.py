@@ -2,7 +2,7 @@
 
 What comes in: a journal entry of Membri. What goes out: the entry in the books. Refused: accounts
 that the settings do not name. In QuickBooks revenue is named by an item, whose income account is
-credited.
+credited; `accounts.earned_revenue` names an account, which takes its place.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import hashlib
 from collections.abc import Iterator
 
 from consumers.errors import Rejected
-from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.system import Draft, DraftLine, Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems.quickbooks_online.client import quoted
 from consumers.systems.quickbooks_online.company import Company, money, ref_id, request_id
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
+from consumers.systems.quickbooks_online.fields import cut
 from consumers.systems.quickbooks_online.markers import marked, marker
 from schemas.money import ZERO
 from schemas.outcomes import Action
@@ -64,17 +65,7 @@ def check(company: Company, entry: JournalEntry) -> Iterator[Problem]:
 
 def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
     """Posts the entry. Raises any of consumers.errors."""
-    deferred, revenue = _accounts(company)
-    body: Json = {
-        "TxnDate": entry.date.isoformat(),
-        "DocNumber": number_of(entry.id),
-        "PrivateNote": marker("journal_entry", entry.id),
-        "Line": [
-            _line(entry, "Debit", deferred),
-            _line(entry, "Credit", revenue),
-        ],
-        **company.currency(entry.currency),
-    }
+    body = _body(company, entry, *_accounts(company))
     try:
         row = company.client.create("JournalEntry", body, request_id(task, "create"))
         action = Action.CREATED
@@ -89,14 +80,36 @@ def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
     return Receipt(_ref(row), action)
 
 
+def draft(company: Company, entry: JournalEntry) -> Draft:
+    """What `transfer` would send: the debit, then the credit (an amount below zero)."""
+    deferred, revenue = _accounts(company)
+    body = _body(company, entry, deferred, revenue)
+    text = _text(entry)
+    lines = (DraftLine(text, deferred, entry.amount), DraftLine(text, revenue, -entry.amount))
+    return Draft(((company.posting("JournalEntry"), body),), lines=lines, total=entry.amount)
+
+
+def _body(company: Company, entry: JournalEntry, deferred: str, revenue: str) -> Json:
+    return {
+        "TxnDate": entry.date.isoformat(),
+        "DocNumber": number_of(entry.id),
+        "PrivateNote": marker("journal_entry", entry.id),
+        "Line": [_line(entry, "Debit", deferred), _line(entry, "Credit", revenue)],
+        **company.currency(entry.currency),
+    }
+
+
+def _text(entry: JournalEntry) -> str:
+    named = f"{entry.invoice.number} {entry.period}/{entry.periods}".strip()
+    return cut(entry.entity, "Line.Description", entry.description or named)
+
+
 def _line(entry: JournalEntry, posting: str, account_id: str) -> Json:
     """No tax attribute at all: a deferral has none (2270, 2280)."""
-    invoice = entry.invoice.number
-    text = entry.description or f"{invoice} {entry.period}/{entry.periods}".strip()
     return {
         "DetailType": "JournalEntryLineDetail",
         "Amount": entry.amount,
-        "Description": text[:4000],
+        "Description": _text(entry),
         "JournalEntryLineDetail": {"PostingType": posting, "AccountRef": {"value": account_id}},
     }
 
@@ -108,13 +121,25 @@ def _accounts(company: Company) -> tuple[str, str]:
     if account is None:
         detail = f"accounts.deferred_revenue = {deferred!r} is no active QuickBooks account"
         raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
-    named = company.accounts.default_income
+    return str(account["Id"]), earned_account(company)
+
+
+def earned_account(company: Company) -> str:
+    """Id of the account of the revenue once earned: `earned_revenue` names an account; without it
+    the account of the item `default_income`. Raises Rejected(unknown_account)."""
+    named = company.accounts.earned
+    if company.accounts.earned_revenue:
+        found = company.lists.entry(company.client, "Account", named)
+        if found is None:
+            detail = f"accounts.earned_revenue = {named!r} is no active QuickBooks account"
+            raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
+        return str(found["Id"])
     item = company.lists.entry(company.client, "Item", named) if named else None
     revenue = ref_id(item or {}, "IncomeAccountRef")
     if not revenue:
         detail = f"accounts.default_income = {named!r} is no QuickBooks item with an income account"
         raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
-    return str(account["Id"]), revenue
+    return revenue
 
 
 def _amount(row: Json) -> object:

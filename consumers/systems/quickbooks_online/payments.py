@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from consumers.errors import Rejected
-from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.system import Draft, DraftLine, Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems.quickbooks_online.client import quoted
 from consumers.systems.quickbooks_online.company import (
+    PENDING,
     Company,
     money,
     ref_id,
     request_id,
-    too_long,
 )
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
+from consumers.systems.quickbooks_online.fields import too_long
 from consumers.systems.quickbooks_online.lists import ListKind
 from consumers.systems.quickbooks_online.markers import marked, marker, owner
 from consumers.systems.quickbooks_online.undoing import take_back
@@ -27,8 +28,6 @@ from schemas.money import ZERO, total
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Payment
-
-NUMBER_MAX = 21
 
 
 def find(company: Company, lookup: Lookup) -> Found | None:
@@ -74,7 +73,7 @@ def check(company: Company, payment: Payment) -> Iterator[Problem]:
     """Everything that QuickBooks would refuse, as far as it can be known without writing."""
     yield from company.closed_period(payment.date)
     yield from company.foreign_currency(payment.currency)
-    yield from too_long({"number": (payment.number, NUMBER_MAX)})
+    yield from too_long(payment.entity, {"number": payment.number})
     if payment.amount <= ZERO:
         yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{payment.amount}")
     for number, allocation in enumerate(payment.allocations):
@@ -92,17 +91,7 @@ def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
     if task.customer is None:
         raise ValueError("a payment is transferred to a customer")
     customer_id = task.customer.remote_id
-    body: Json = {
-        "CustomerRef": {"value": customer_id},
-        "TotalAmt": payment.amount,
-        "TxnDate": payment.date.isoformat(),
-        "PrivateNote": marker("payment", payment.id),
-        "Line": _lines(task, payment),
-        **_mapped(company, payment),
-        **company.currency(payment.currency),
-    }
-    if payment.number:
-        body["PaymentRefNum"] = payment.number
+    body = _body(company, task, payment, customer_id)
     refusal = _over_balance(company, body, customer_id)
     if refusal is not None:
         # An earlier try that was still running may have paid it since we looked.
@@ -119,6 +108,35 @@ def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
     if wrong:
         take_back(company, task, "Payment", row, wrong, Reason.DIFFERS_FROM_BOOKS)
     return _receipt(row, payment, customer_id, Action.CREATED)
+
+
+def draft(company: Company, task: Task, payment: Payment) -> Draft:
+    """What `transfer` would send. Raises Rejected for more than an invoice owes, too."""
+    customer_id = task.customer.remote_id if task.customer else f"{PENDING}customer›"
+    body = _body(company, task, payment, customer_id)
+    refusal = _over_balance(company, body, customer_id)
+    if refusal is not None:
+        raise refusal
+    account = ref_id(body, "DepositToAccountRef")
+    lines = tuple(
+        DraftLine(allocation.invoice.number or allocation.invoice.id, account, allocation.amount)
+        for allocation in payment.allocations
+    )
+    return Draft(((company.posting("Payment"), body),), lines=lines, total=payment.amount)
+
+
+def _body(company: Company, task: Task, payment: Payment, customer_id: str) -> Json:
+    """Raises Rejected(unknown_account, reference_not_found)."""
+    body: Json = {
+        "CustomerRef": {"value": customer_id},
+        "TotalAmt": payment.amount,
+        "TxnDate": payment.date.isoformat(),
+        "PrivateNote": marker("payment", payment.id),
+        "Line": _lines(task, payment),
+        **_mapped(company, payment),
+        **company.currency(payment.currency),
+    }
+    return {**body, "PaymentRefNum": payment.number} if payment.number else body
 
 
 def _receipt(row: Json, payment: Payment, customer_id: str, action: Action) -> Receipt:
@@ -158,6 +176,8 @@ def _over_balance(company: Company, body: Json, customer_id: str) -> Rejected | 
         invoice_id = str(line["LinkedTxn"][0]["TxnId"])
         paid[invoice_id] = paid.get(invoice_id, ZERO) + line["Amount"]
     for invoice_id, amount in paid.items():
+        if invoice_id.startswith(PENDING):
+            continue
         row = company.client.read("Invoice", invoice_id)
         if row is None:
             raise Rejected(
@@ -166,7 +186,7 @@ def _over_balance(company: Company, body: Json, customer_id: str) -> Rejected | 
                 detail=f"QuickBooks invoice Id {invoice_id} does not exist",
             )
         number = row.get("DocNumber") or invoice_id
-        if ref_id(row, "CustomerRef") != customer_id:
+        if ref_id(row, "CustomerRef") != customer_id and not customer_id.startswith(PENDING):
             holder = (row.get("CustomerRef") or {}).get("name", ref_id(row, "CustomerRef"))
             raise Rejected(
                 Reason.REFUSED_BY_SYSTEM,

@@ -13,9 +13,16 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from consumers.errors import Rejected
-from consumers.system import Problem
-from consumers.systems.quickbooks_online.company import Company, address, money, ref_id, too_long
+from consumers.system import DraftLine, Problem
+from consumers.systems.quickbooks_online.company import (
+    Company,
+    address,
+    address_values,
+    money,
+    ref_id,
+)
 from consumers.systems.quickbooks_online.faults import Json
+from consumers.systems.quickbooks_online.fields import cut, too_long
 from consumers.systems.quickbooks_online.lists import RECHECK_S
 from consumers.systems.quickbooks_online.markers import marker
 from consumers.systems.quickbooks_online.taxes import (
@@ -29,10 +36,7 @@ from schemas.money import cents, total
 from schemas.reasons import Reason
 from schemas.records import Invoice, Line
 
-NUMBER_MAX = 21
 LINES_MAX = 750
-_DESCRIPTION_MAX = 4000
-_MEMO_MAX = 1000
 
 
 def check(company: Company, invoice: Invoice) -> Iterator[Problem]:
@@ -40,17 +44,19 @@ def check(company: Company, invoice: Invoice) -> Iterator[Problem]:
     yield from company.closed_period(invoice.date)
     yield from company.foreign_currency(invoice.currency)
     values = {
-        "number": (invoice.number, NUMBER_MAX),
-        "description": (invoice.description, _MEMO_MAX),
-        "billing_name": (invoice.billing_name, 500),
+        "number": invoice.number,
+        "description": invoice.description,
+        "billing_name": invoice.billing_name,
+        **address_values("billing_address", invoice.billing_address, invoice.billing_name),
     }
     for number, line in enumerate(invoice.lines):
-        values[f"lines.{number}.description"] = (line.description, _DESCRIPTION_MAX)
-    yield from too_long(values)
+        name = "description" if line.description else "product"
+        values[f"lines.{number}.{name}"] = getattr(line, name)
+    yield from too_long(invoice.entity, values)
     yield from _check_lines(invoice)
     try:
         tax_codes(company, invoice)
-        _item(company, invoice)
+        item_of(company, invoice)
     except Rejected as error:
         yield Problem(error.reason, error.field, error.detail)
 
@@ -110,10 +116,10 @@ def _tax_code(company: Company, treatment: Treatment, number: int) -> TaxCode:
         ) from error
 
 
-def _item(company: Company, invoice: Invoice) -> str:
-    """The Id of the item that names the revenue account. Raises Rejected(unknown_account)."""
+def item_of(company: Company, invoice: Invoice) -> Json:
+    """The item that names the revenue account. Raises Rejected(unknown_account)."""
     accounts = company.accounts
-    named = accounts.income.get(invoice.type) or accounts.default_income
+    named = accounts.income_for(invoice.type)
     key = f"income.{invoice.type}" if accounts.income.get(invoice.type) else "default_income"
     if not named:
         raise Rejected(
@@ -128,7 +134,7 @@ def _item(company: Company, invoice: Invoice) -> str:
             field="type",
             detail=f"accounts.{key} = {named!r} is no active QuickBooks item",
         )
-    return str(found["Id"])
+    return found
 
 
 def body(company: Company, invoice: Invoice, customer_id: str) -> Json:
@@ -138,7 +144,7 @@ def body(company: Company, invoice: Invoice, customer_id: str) -> Json:
         "CustomerRef": {"value": customer_id},
         "TxnDate": invoice.date.isoformat(),
         "PrivateNote": marker("invoice", invoice.id),
-        "Line": list(_lines(invoice, _item(company, invoice), codes)),
+        "Line": list(_lines(invoice, str(item_of(company, invoice)["Id"]), codes)),
         **company.currency(invoice.currency),
     }
     if invoice.number:
@@ -157,6 +163,22 @@ def body(company: Company, invoice: Invoice, customer_id: str) -> Json:
     if invoice.kind == "invoice":
         made |= _dues(company, invoice)
     return made
+
+
+def draft_lines(company: Company, invoice: Invoice) -> tuple[DraftLine, ...]:
+    """The lines for people, discounts included. Raises what `body` does."""
+    item = item_of(company, invoice)
+    codes = tax_codes(company, invoice)
+    return tuple(
+        DraftLine(
+            line.description or line.product,
+            f"{item['Id']} {item.get('Name', '')}".strip(),
+            line.amount,
+            line.quantity,
+            codes[number].name if codes else "",
+        )
+        for number, line in enumerate(invoice.lines)
+    )
 
 
 def _dues(company: Company, invoice: Invoice) -> Json:
@@ -191,7 +213,9 @@ def _lines(invoice: Invoice, item_id: str, codes: list[TaxCode]) -> Iterator[Jso
         yield {
             "DetailType": "DiscountLineDetail",
             "Amount": -total(line.amount for line in discounts),
-            "Description": "; ".join(line.description for line in discounts)[:_DESCRIPTION_MAX],
+            "Description": cut(
+                invoice.entity, "Line.Description", "; ".join(d.description for d in discounts)
+            ),
             "DiscountLineDetail": {"PercentBased": False},
         }
 

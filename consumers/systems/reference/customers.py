@@ -11,6 +11,7 @@ from typing import Literal
 
 from consumers.errors import Rejected
 from consumers.system import Lookup, Receipt, RemoteRef, Task
+from consumers.systems.reference import rows
 from consumers.systems.reference.books import Books, CustomerRow, key_of
 from schemas.outcomes import Action
 from schemas.reasons import Reason
@@ -32,30 +33,34 @@ def put(books: Books, keys: Keys, task: Task, account: Account) -> Receipt:
     """Creates or updates the customer. Raises Rejected."""
     if task.remote_id:
         return _update(books, keys, task.remote_id, account)
-    number = account.number if keys.field == "number" else ""
-    wanted = number or account.name.strip()
+    key = free_key(books, keys, account)
+    row = rows.customer(books.next_id(), account, key, by_number=keys.field == "number")
+    books.add(row)
+    return Receipt(RemoteRef(row.id, key_of(row)), Action.CREATED)
+
+
+def free_key(books: Books, keys: Keys, account: Account) -> str:
+    """The number or name under which the customer will be found. Raises Rejected when taken."""
+    wanted = account.number if keys.field == "number" else account.name.strip()
     free, suffix = wanted, 1
     while (holder := books.customer(free)) is not None:
         if keys.field == "number" or not keys.append:
             raise taken(keys, holder)
         suffix += 1
         free = f"{wanted} ({suffix})"
-    name = account.name.strip() if number else free
-    row = CustomerRow(books.next_id(), name, number, account.email, account.id)
-    books.add(row)
-    return Receipt(RemoteRef(row.id, key_of(row)), Action.CREATED)
+    return free
 
 
 def _update(books: Books, keys: Keys, remote_id: str, account: Account) -> Receipt:
     row = books.customers.get(remote_id)
     if row is None:
         raise Rejected(Reason.REFERENCE_NOT_FOUND, field="reference", detail=remote_id)
-    name = account.name.strip()
-    holder = books.customer(name) if keys.field == "name" else None
+    renewed = rows.renewal(account)
+    holder = books.customer(renewed["name"]) if keys.field == "name" else None
     if holder is not None and holder is not row:
         raise taken(keys, holder)
-    books.rename(row, name)
-    row.email = account.email
+    books.rename(row, renewed["name"])
+    row.email = renewed["email"]
     row.updates += 1
     return Receipt(RemoteRef(row.id, key_of(row)), Action.UPDATED)
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import Receipt, RemoteRef, Task
+from consumers.systems.reference import rows
 from consumers.systems.reference.books import (
     Books,
     CustomerRow,
@@ -36,8 +37,7 @@ def post(books: Books, keys: Keys, task: Task) -> Receipt:
         case Payment():
             return _payment(books, task, task.record)
         case JournalEntry():
-            entry = task.record
-            row = EntryRow(books.next_id(), entry.date, entry.amount, entry.id)
+            row = rows.entry(books.next_id(), task.record)
             books.add(row)
             return Receipt(ref(row), Action.CREATED)
 
@@ -82,17 +82,7 @@ def _invoice(books: Books, task: Task, invoice: Invoice) -> Receipt:
         told = "; ".join(differences(holder, invoice, task.customer)) or holder.id
         raise Rejected(Reason.DUPLICATE_NUMBER, field="number", detail=told)
     corrected = _document(books, task, invoice.corrects.id) if invoice.corrects else None
-    row = DocumentRow(
-        books.next_id(),
-        invoice.kind,
-        invoice.number,
-        customer_id,
-        invoice.date,
-        invoice.total,
-        invoice.gst + invoice.qst,
-        invoice.total,
-        invoice.id,
-    )
+    row = rows.document(books.next_id(), customer_id, invoice)
     books.add(row)
     if corrected is not None:
         amount = min(corrected.balance, row.balance)
@@ -123,15 +113,7 @@ def _payment(books: Books, task: Task, payment: Payment) -> Receipt:
         raise Rejected(Reason.TOTALS_DIFFER, field="amount", detail=str(payment.amount))
     for document_id, amount in applied.items():
         books.documents[document_id].balance -= amount
-    row = PaymentRow(
-        books.next_id(),
-        customer_id,
-        payment.date,
-        payment.amount,
-        applied,
-        payment.number,
-        payment.id,
-    )
+    row = rows.payment(books.next_id(), customer_id, payment, applied)
     books.add(row)
     return Receipt(ref(row), Action.CREATED)
 

@@ -7,20 +7,23 @@ more than is owed, values too long).
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from consumers.errors import OutcomeUnknown, Rejected, Unavailable
 from consumers.system import (
     Declaration,
+    Draft,
     Found,
     Health,
     Lookup,
     Problem,
     Receipt,
+    SettingCheck,
     Setup,
     Task,
 )
@@ -34,13 +37,14 @@ from consumers.systems.reference.books import (
     Row,
 )
 from consumers.systems.reference.customers import Keys
+from consumers.systems.reference.drafts import draft
+from consumers.systems.reference.fields import FIELDS, LIMITS
 from consumers.systems.reference.settings import ReferenceConnection
-from schemas.reasons import Reason, SystemReason
+from schemas.reasons import Reason, SettingReason, SystemReason
 from schemas.records import Account, Record
 from schemas.statuses import Entity
 
-Verb = Literal["probe", "check", "find", "transfer"]
-LIMITS = {"name": 500, "number": 21, "email": 100}
+Verb = Literal["probe", "check", "check_settings", "draft", "find", "transfer"]
 _ROWS: dict[Entity, type[Row]] = {
     Entity.ACCOUNT: CustomerRow,
     Entity.INVOICE: DocumentRow,
@@ -74,7 +78,8 @@ class ReferenceSystem:
         self.closed_until = setup.connection.closed_until
         self.down: SystemReason | None = None
         self.closed = False
-        self.counts: dict[Verb, int] = {"probe": 0, "check": 0, "find": 0, "transfer": 0}
+        self.setting_checks: list[SettingCheck] = []
+        self.counts: dict[Verb, int] = dict.fromkeys(get_args(Verb), 0)
         self._answers: dict[str, Receipt] = {}
         self._faults: list[ArmedFault] = []
         self._lock = threading.RLock()
@@ -88,6 +93,7 @@ class ReferenceSystem:
             longest_call_s=self.connection.longest_call_s,
             replays_same_key=self.connection.replays_same_key,
             field_limits=LIMITS,
+            fields=FIELDS,
         )
 
     @property
@@ -124,6 +130,22 @@ class ReferenceSystem:
     def check(self, record: Record) -> Sequence[Problem]:
         with self._call("check", record.entity):
             return list(self._problems(record))
+
+    def check_settings(self) -> Sequence[SettingCheck]:
+        """The closing date against today's, and what a test put into `setting_checks`."""
+        with self._call("check_settings", None):
+            until = self.closed_until
+            if until is None:
+                return list(self.setting_checks)
+            today = dt.datetime.now().astimezone().date()
+            closed = SettingReason.PERIOD_CLOSED if today <= until else None
+            detail = f"{today.isoformat()} ≤ {until.isoformat()}" if closed else ""
+            check = SettingCheck("connection.closed_until", until.isoformat(), closed, detail)
+            return [check, *self.setting_checks]
+
+    def draft(self, task: Task) -> Draft:
+        with self._call("draft", task.record.entity):
+            return draft(self.books, self._keys(), task)
 
     def find(self, lookup: Lookup) -> Found | None:
         with self._call("find", lookup.entity):
