@@ -57,7 +57,9 @@ class Answer:
 @dataclass(frozen=True)
 class Route:
     """What all threads of one company share. `title`: the system as people call it; `name`: its
-    slug, for metrics; `ca_bundle`: a PEM file, empty for the machine's own."""
+    slug, for metrics; `ca_bundle`: a PEM file, empty for the machine's own; `environment`: whether
+    the proxies and the CA bundle that the environment names count; `throttled`: whether an answer
+    (status, body) says that we ask too much."""
 
     name: str
     title: str
@@ -65,6 +67,8 @@ class Route:
     throttle: Throttle
     observer: Observer
     ca_bundle: str = ""
+    environment: bool = False
+    throttled: Callable[[int, bytes], bool] = lambda status, _: status == _TOO_MANY
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 
@@ -77,7 +81,8 @@ class Exchange:
         self._deadline = float("inf")
         self.wrote = False
         self._session = requests.Session()
-        self._session.trust_env = False  # no ~/.netrc, no proxy: nothing replaces what we send
+        self._session.trust_env = route.environment
+        self._session.auth = _no_netrc
         adapter = HTTPAdapter(pool_connections=2, pool_maxsize=1, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -135,7 +140,7 @@ class Exchange:
     ) -> Answer:
         route = self._route
         timeout_s = min(route.timeout_s, self.left_s())
-        started, code = route.monotonic(), "error"
+        started, code, throttled = route.monotonic(), "error", False
         try:
             with self._session.request(
                 method,
@@ -150,6 +155,7 @@ class Exchange:
             ) as response:
                 content = self._whole(response)
                 code = str(response.status_code)
+                throttled = route.throttled(response.status_code, content)
                 wait_s = retry_after_s(response.headers.get("Retry-After"), route.clock())
                 return Answer(response.status_code, response.headers, content, wait_s)
         except requests.Timeout as error:
@@ -159,7 +165,7 @@ class Exchange:
             raise _lost(route.title, error, writing=writing) from error
         finally:
             seconds = route.monotonic() - started
-            route.observer(ApiCall(route.name, code, seconds, code == str(_TOO_MANY)))
+            route.observer(ApiCall(route.name, code, seconds, throttled))
 
     def _whole(self, response: requests.Response) -> bytes:
         """The body, however slowly it drips, but not beyond the deadline nor without end."""
@@ -171,6 +177,11 @@ class Exchange:
             if self._route.monotonic() > self._deadline or size > ANSWER_MAX_BYTES:
                 raise requests.Timeout("the answer does not end")
         return b"".join(parts)
+
+
+def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps requests from replacing our Authorization with what a ~/.netrc holds."""
+    return request
 
 
 def exact_json(value: Any) -> str:

@@ -14,18 +14,16 @@ Latin-1. Its objects are not used for writing: they send defaults that clear or 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import requests
 from quickbooks import QuickBooks  # type: ignore[import-untyped]  # the library ships no types
-from requests.adapters import HTTPAdapter
 
-from consumers.errors import OutcomeUnknown, Transient, Unavailable
-from consumers.systems._exchange import exact_json
-from consumers.systems._http import causes, never_sent, retry_after_s
+from consumers.errors import OutcomeUnknown, Transient
+from consumers.systems._exchange import Exchange, Route, exact_json
 from consumers.systems._throttle import Throttle
 from consumers.systems.quickbooks_online.faults import (
     THROTTLE_S,
@@ -37,7 +35,7 @@ from consumers.systems.quickbooks_online.faults import (
 )
 from consumers.systems.quickbooks_online.settings import MINOR_VERSION, NAME, Connection
 from consumers.systems.quickbooks_online.tokens import Tokens
-from schemas.facts import ApiCall, Observer
+from schemas.facts import Observer
 from schemas.reasons import SystemReason
 
 Kind = Literal[
@@ -58,8 +56,6 @@ Kind = Literal[
     "Vendor",
 ]
 PAGE = 1000
-ANSWER_MAX_BYTES = 50_000_000
-CONNECT_S = 5.0
 _NOT_FOUND = 610
 _TOKEN_REFUSED = 3200
 
@@ -89,6 +85,28 @@ class Shared:
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 
+    def route(self) -> Route:
+        """How requests travel: as `requests` does by itself, so also through a proxy."""
+        return Route(
+            NAME,
+            "QuickBooks",
+            self.connection.timeout_s,
+            self.throttle,
+            self.observer,
+            self.connection.ca_bundle,
+            environment=True,
+            throttled=_throttled,
+            clock=self.clock,
+            monotonic=self.monotonic,
+        )
+
+
+def _throttled(status: int, content: bytes) -> bool:
+    """A 403 says so too, with code 3001 (reference page, section 14)."""
+    return status == requests.codes.too_many_requests or (
+        status == requests.codes.forbidden and b"3001" in content
+    )
+
 
 def quoted(text: str) -> str:
     """A literal of the query language: the backslash is escaped first, then the apostrophe."""
@@ -104,28 +122,20 @@ class Client(QuickBooks):  # type: ignore[misc]  # its base has no types
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._deadline = float("inf")
+        self._exchange = Exchange(shared.route())
         self.wrote = False
         self.api_url_v3 = shared.connection.api_root
-        self.session = requests.Session()
-        self.session.auth = _no_netrc
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
-        self.session.mount("https://", adapter)
-        self.session.mount("http://", adapter)
 
     def close(self) -> None:
-        self.session.close()
+        self._exchange.close()
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Every request inside ends by then, or says that it could not. `wrote` tells afterwards
         whether any of them changed the books."""
-        self._deadline = self._shared.monotonic() + seconds
         self.wrote = False
-        try:
+        with self._exchange.within(seconds):
             yield
-        finally:
-            self._deadline = float("inf")
 
     # --- verbs ------------------------------------------------------------------------------
 
@@ -219,75 +229,30 @@ class Client(QuickBooks):  # type: ignore[misc]  # its base has no types
         return self._once(request, self._shared.tokens.renewed(token).access_token)
 
     def _once(self, request: _Request, token: str) -> Json:
-        with self._shared.throttle.slot(self._left_s()):
-            status, headers, content = self._send(request, token)
-        tid = headers.get("intuit_tid", "")
-        wait_s = retry_after_s(headers.get("Retry-After"), self._shared.clock())
-        answer, fault = read_answer(status, content, tid=tid, retry_after_s=wait_s)
+        reply = self._exchange.send(
+            request.method,
+            request.url,
+            headers={
+                "Accept": "application/json",
+                "Content-Type": request.content_type,
+                "Authorization": f"Bearer {token}",
+            },
+            body=request.body,
+            query=request.query,
+            writing=request.writing,
+        )
+        tid, wait_s = reply.headers.get("intuit_tid", ""), reply.retry_after_s
+        answer, fault = read_answer(reply.status, reply.content, tid=tid, retry_after_s=wait_s)
         if fault is not None:
             self._scrub(fault)
             if row_of(fault).reason is SystemReason.THROTTLED:
                 self._shared.throttle.silence(THROTTLE_S if wait_s is None else wait_s)
             raise fault
         if answer is None:
-            detail = f"QuickBooks: {len(content)} unreadable bytes, intuit_tid={tid or '-'}"
+            detail = f"QuickBooks: {len(reply.content)} unreadable bytes, intuit_tid={tid or '-'}"
             raise OutcomeUnknown(detail) if request.writing else Transient(detail)
         self.wrote = self.wrote or request.writing
         return answer
-
-    def _send(self, request: _Request, token: str) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body; tells the observer. Raises Unavailable, OutcomeUnknown."""
-        timeout_s = min(self._shared.connection.timeout_s, self._left_s())
-        started = self._shared.monotonic()
-        code, throttled = "error", False
-        try:
-            with self.session.request(
-                request.method,
-                request.url,
-                params=request.query,
-                data=request.body,
-                headers={
-                    "Accept": "application/json",
-                    "Content-Type": request.content_type,
-                    "Authorization": f"Bearer {token}",
-                    "User-Agent": "membri-sync",
-                },
-                timeout=(min(CONNECT_S, timeout_s), timeout_s),
-                # Given here: REQUESTS_CA_BUNDLE of the environment would win over the session's.
-                verify=self._shared.connection.ca_bundle or None,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                content = self._whole(response)
-                code = str(response.status_code)
-                throttled = code == "429" or (code == "403" and b"3001" in content)
-                return response.status_code, response.headers, content
-        except requests.Timeout as error:
-            code = "timeout"
-            raise _lost(error, writing=request.writing) from error
-        except requests.RequestException as error:
-            raise _lost(error, writing=request.writing) from error
-        finally:
-            seconds = self._shared.monotonic() - started
-            self._shared.observer(ApiCall(NAME, code, seconds, throttled))
-
-    def _whole(self, response: requests.Response) -> bytes:
-        """The body, however slowly it drips, but not beyond the deadline nor without end."""
-        parts: list[bytes] = []
-        size = 0
-        for part in response.iter_content(65536):
-            parts.append(part)
-            size += len(part)
-            if self._shared.monotonic() > self._deadline or size > ANSWER_MAX_BYTES:
-                raise requests.Timeout("the answer does not end")
-        return b"".join(parts)
-
-    def _left_s(self) -> float:
-        left = self._deadline - self._shared.monotonic()
-        if left <= 0:
-            # Nothing of this request was sent; what was sent before it was answered.
-            raise Transient("out of time before the next request to QuickBooks")
-        return left
 
     def _scrub(self, fault: Fault) -> None:
         """QuickBooks might quote a token back; nobody may read it in a dead letter."""
@@ -297,11 +262,6 @@ class Client(QuickBooks):  # type: ignore[misc]  # its base has no types
                 fault.detail = fault.detail.replace(secret, "…")
 
 
-def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keeps requests from replacing our Authorization with what a ~/.netrc holds."""
-    return request
-
-
 def _object(answer: Json, kind: str, *, written: bool = False) -> Json:
     """The object inside an envelope. Raises OutcomeUnknown or Transient when it is not there."""
     found = answer.get(kind)
@@ -309,13 +269,3 @@ def _object(answer: Json, kind: str, *, written: bool = False) -> Json:
         return found
     detail = f"QuickBooks: an answer without {kind}"
     raise OutcomeUnknown(detail) if written else Transient(detail)
-
-
-def _lost(error: requests.RequestException, *, writing: bool) -> Exception:
-    names = " ← ".join(type(cause).__name__ for cause in list(causes(error))[:3])
-    detail = f"QuickBooks: {names}"
-    if any(type(cause).__name__ == "SSLCertVerificationError" for cause in causes(error)):
-        return Unavailable(SystemReason.MISCONFIGURED, f"{detail}; see ca_bundle")
-    if writing and not never_sent(error):
-        return OutcomeUnknown(detail)
-    return Unavailable(SystemReason.UNREACHABLE, detail)
