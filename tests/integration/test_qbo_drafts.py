@@ -1,0 +1,380 @@
+"""What QuickBooks would be sent, and each setting against the company, without writing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from consumers.system import RemoteRef, SettingCheck
+from consumers.systems.quickbooks_online.fields import FIELDS
+from ops.sandbox.quickbooks_online.company import (
+    BANK,
+    DEFERRED,
+    DUES,
+    ITEM_DEFERRED,
+    ITEM_DUES,
+    TAX_GST,
+    TERM_NET_30,
+)
+from schemas.chapters import ChapterSettings
+from schemas.reasons import Reason, SettingReason
+from schemas.records import Address, Line, Record
+from schemas.statuses import Entity
+from tests.contracts.conformance_qbo import ACCOUNTS, QuickBooksBench
+from tests.contracts.conformance_world import (
+    Delivery,
+    a_credit_note,
+    a_journal_entry,
+    a_payment,
+    an_account,
+    an_invoice,
+    rejected,
+)
+from tests.integration.qbo_books import billed, customer_of
+
+pytest_plugins = ["tests.fixtures_qbo"]
+ADDRESS = Address(
+    lines=("1, rue A", "2", "3", "4", "5", "6"),
+    city="Québec",
+    province="QC",
+    postal_code="G1R 1A1",
+    country="Canada",
+)
+
+
+def leaves(value: Any, path: str = "") -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from leaves(part, f"{path}.{name}".strip("."))
+    elif isinstance(value, list):
+        for part in value:
+            yield from leaves(part, path)
+    else:
+        yield path
+
+
+def every_record() -> list[tuple[Record, dict[str, RemoteRef]]]:
+    """Records with every field filled, so that together they are sent with every element."""
+    account = an_account(email="a@b.ca", phone="514 555-0199", address=ADDRESS)
+    lines = (
+        Line(
+            description="Cotisation",
+            unit_price=Decimal(100),
+            amount=Decimal(100),
+            gst=Decimal("4.50"),
+            qst=Decimal("8.98"),
+            taxable=True,
+        ),
+        Line(product="Rabais", amount=Decimal(-10), taxable=True),
+    )
+    invoice = an_invoice(
+        account,
+        lines=lines,
+        gst=Decimal("4.50"),
+        qst=Decimal("8.98"),
+        total=Decimal("103.48"),
+        due_date=dt.date(2026, 4, 13),
+        description="Merci",
+        billing_name="Tante Zoé",
+        billing_address=ADDRESS,
+    )
+    documents = {invoice.id: RemoteRef("‹invoice›", invoice.number)}
+    payment = a_payment(account, (invoice, "5.00"), method="cheque")
+    entry = a_journal_entry(account, invoice)
+    return [
+        (account, {}),
+        (invoice, {}),
+        (a_credit_note(invoice), documents),
+        (payment, documents),
+        (entry, documents),
+    ]
+
+
+def test_what_is_sent_and_what_the_table_of_fields_says_are_the_same(
+    bench: QuickBooksBench,
+) -> None:
+    bench.accounts = ACCOUNTS.model_copy(update={"terms": TERM_NET_30})
+    bench.accountant(preferences={"CurrencyPrefs": {"MultiCurrencyEnabled": True}})
+    system = bench.connector(send_tax_override=True)
+    sent: dict[Entity, set[str]] = {entity: set() for entity in Entity}
+    for record, documents in every_record():
+        task = Delivery(record, RemoteRef("‹customer›", "x"), documents).task()
+        for _, body in system.draft(task).requests:
+            sent[record.entity] |= set(leaves(body))
+    known = customer_of(bench, an_account(name="Before"))
+    renamed = Delivery(an_account(name="After")).task(known.remote_id)
+    for _, body in system.draft(renamed).requests:
+        sent[Entity.ACCOUNT] |= set(leaves(body))
+    declared: dict[Entity, set[str]] = {entity: set() for entity in Entity}
+    for rule in FIELDS:
+        declared[rule.entity].add(rule.target)
+    assert sent == declared
+
+
+@pytest.mark.parametrize("rule", [r for r in FIELDS if r.limit and r.refused and r.source])
+def test_a_value_longer_than_the_table_says_is_refused_naming_its_field(
+    bench: QuickBooksBench, rule: Any
+) -> None:
+    field = rule.source.partition(".")[2]
+    too_long = "x" * (rule.limit + 1)
+    record = _with(rule.entity, field, too_long)
+    (problem,) = [p for p in bench.system.check(record) if p.reason is Reason.TOO_LONG]
+    assert problem.field.split(".")[0] == field.split(".")[0]
+    assert problem.detail == f"{rule.limit + 1} > {rule.limit}"
+
+
+def _with(entity: Entity, field: str, value: str) -> Record:
+    account = an_account()
+    first, _, rest = field.partition(".")
+    part: Any = value
+    if first == "lines":
+        line = Line(amount=Decimal(100), taxable=True)
+        part = (line.model_copy(update={rest: value}),)
+    elif rest:
+        part = Address(lines=(value,)) if rest == "lines" else Address(**{rest: value})
+    if entity is Entity.ACCOUNT:
+        return an_account(**{first: part})
+    if entity is Entity.INVOICE:
+        return an_invoice(account, **{first: part})
+    return a_payment(account, (an_invoice(account), "5.00"), **{first: part})
+
+
+def test_the_draft_of_an_invoice_is_what_the_books_then_get(bench: QuickBooksBench) -> None:
+    account = an_account()
+    customer = customer_of(bench, account)
+    delivery = Delivery(an_invoice(account, "19.99", "5.00"), customer)
+    bench.facts.clear()
+    draft = bench.system.draft(delivery.task())
+    ((path, body),) = draft.requests
+    assert path.endswith("/invoice")
+    bench.system.transfer(delivery.task())
+    (row,) = [r for r in bench.rows("Invoice") if r["DocNumber"] == delivery.record.number]  # type: ignore[union-attr]  # an invoice
+    assert row["CustomerRef"]["value"] == body["CustomerRef"]["value"]
+    assert [Decimal(str(x["Amount"])) for x in row["Line"][:2]] == [
+        line["Amount"] for line in body["Line"]
+    ]
+    assert [(x.account, x.tax) for x in draft.lines] == [
+        (f"{ITEM_DUES} Cotisation", "GST/QST QC - 9.975")
+    ] * 2
+    assert (draft.gst, draft.qst) == (None, None)  # QuickBooks computes them by itself
+    assert draft.total == Decimal(str(row["TotalAmt"]))
+
+
+def test_taxes_are_in_the_draft_where_they_are_sent(bench: QuickBooksBench) -> None:
+    account = an_account()
+    invoice = an_invoice(account, "100.00")
+    task = Delivery(invoice, RemoteRef("‹customer›", account.name)).task()
+    draft = bench.connector(send_tax_override=True).draft(task)
+    assert (draft.gst, draft.qst) == (Decimal("5.00"), Decimal("9.98"))
+
+
+def test_a_credit_note_is_drafted_with_what_its_invoice_still_owes(
+    bench: QuickBooksBench,
+) -> None:
+    customer, invoice, ref = billed(bench, "100.00")
+    paid = a_payment(invoice.account, (invoice, "100.00"))
+    bench.system.transfer(Delivery(paid, customer, {invoice.id: ref}).task())
+    credit = a_credit_note(invoice, "100.00")
+    draft = bench.system.draft(Delivery(credit, customer, {invoice.id: ref}).task())
+    (memo_path, _), (payment_path, application) = draft.requests
+    assert (memo_path.rpartition("/")[2], payment_path.rpartition("/")[2]) == (
+        "creditmemo",
+        "payment",
+    )
+    assert {line["Amount"] for line in application["Line"]} == {Decimal("14.98")}
+    last = a_payment(invoice.account, (invoice, "14.98"))
+    bench.system.transfer(Delivery(last, customer, {invoice.id: ref}).task())
+    settled = bench.system.draft(Delivery(credit, customer, {invoice.id: ref}).task())
+    assert len(settled.requests) == 1
+
+
+def test_a_draft_refuses_what_the_books_would(bench: QuickBooksBench) -> None:
+    customer, invoice, ref = billed(bench, "100.00")
+    too_much = a_payment(invoice.account, (invoice, "200.00"))
+    with rejected(Reason.PAYMENT_EXCEEDS_BALANCE) as caught:
+        bench.system.draft(Delivery(too_much, customer, {invoice.id: ref}).task())
+    assert "200.00 > 114.98" in caught[0].detail
+    with rejected(Reason.DUPLICATE_NAME) as caught:
+        bench.system.draft(Delivery(an_account(name="Hydro-Québec")).task())
+    assert "vendor « Hydro-Québec »" in caught[0].detail
+    with rejected(Reason.REFERENCE_NOT_FOUND):
+        bench.system.draft(Delivery(an_account()).task("987654"))
+
+
+def test_an_update_that_changes_nothing_drafts_no_request(bench: QuickBooksBench) -> None:
+    account = an_account()
+    customer = customer_of(bench, account)
+    assert bench.system.draft(Delivery(account).task(customer.remote_id)).requests == ()
+    renamed = account.model_copy(update={"name": "Nouveau nom", "phone": "418 555-0100"})
+    ((_, body),) = bench.system.draft(Delivery(renamed).task(customer.remote_id)).requests
+    assert body["DisplayName"] == "Nouveau nom"
+    assert body["sparse"] is True
+
+
+def test_an_account_that_earns_the_revenue_may_be_named_itself(bench: QuickBooksBench) -> None:
+    account = an_account()
+    entry = a_journal_entry(account, an_invoice(account))
+    bench.accounts = ACCOUNTS.model_copy(update={"earned_revenue": "Dons"})
+    draft = bench.restarted().draft(Delivery(entry).task())
+    assert [(line.account, line.amount) for line in draft.lines] == [
+        (DEFERRED, Decimal("8.33")),
+        ("12", Decimal("-8.33")),
+    ]
+    bench.accounts = ACCOUNTS.model_copy(update={"earned_revenue": "Personne"})
+    with rejected(Reason.UNKNOWN_ACCOUNT) as caught:
+        bench.restarted().draft(Delivery(entry).task())
+    assert "accounts.earned_revenue = 'Personne'" in caught[0].detail
+
+
+# --- settings -----------------------------------------------------------------------------------
+
+
+def looked_at(bench: QuickBooksBench, **accounts: Any) -> dict[str, SettingCheck]:
+    bench.accounts = ACCOUNTS.model_copy(update=accounts)
+    return {check.setting: check for check in bench.restarted().check_settings()}
+
+
+def test_each_setting_is_looked_at_and_right(bench: QuickBooksBench) -> None:
+    found = looked_at(bench, terms=TERM_NET_30, earned_revenue=DUES)
+    assert {check.reason for check in found.values()} == {None}
+    assert set(found) == {
+        "accounts.default_income",
+        "accounts.income.event",
+        "accounts.deposit",
+        "accounts.deferred_revenue",
+        "accounts.earned_revenue",
+        "accounts.terms",
+        "accounts.payment_methods.cheque",
+        "accounts.tax_codes.taxable",
+        "accounts.tax_codes.exempt",
+        "SalesFormsPrefs.CustomTxnNumbers",
+    }
+    assert found["accounts.default_income"].detail == (
+        "« Cotisation » (Id 20) → « Cotisations » (Id 10)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("accounts", "setting", "reason", "blocking", "words"),
+    [
+        ({"default_income": ""}, "default_income", SettingReason.NOT_SET, False, ""),
+        (
+            {"default_income": "", "income": {}},
+            "default_income",
+            SettingReason.NOT_SET,
+            True,
+            "",
+        ),
+        ({"default_income": "987"}, "default_income", SettingReason.NOT_FOUND, True, ""),
+        ({"deposit": "Nulle part"}, "deposit", SettingReason.NOT_FOUND, True, ""),
+        ({"deposit": DUES}, "deposit", SettingReason.WRONG_KIND, True, "Income ≠ Bank"),
+        (
+            {"deferred_revenue": BANK},
+            "deferred_revenue",
+            SettingReason.WRONG_KIND,
+            True,
+            "Bank ≠ Long Term Liability",
+        ),
+        ({"earned_revenue": BANK}, "earned_revenue", SettingReason.WRONG_KIND, True, "Bank ≠"),
+        ({"terms": "987"}, "terms", SettingReason.NOT_FOUND, True, ""),
+        (
+            {"payment_methods": {"card": "Troc"}},
+            "payment_methods.card",
+            SettingReason.NOT_FOUND,
+            True,
+            "",
+        ),
+        (
+            {"tax_codes": {"taxable": TAX_GST}},
+            "tax_codes.taxable",
+            SettingReason.TAX_RATE_DIFFERS,
+            True,
+            "5 % ≠ 5 % + 9.975 %",
+        ),
+        (
+            {"tax_codes": {"taxable": "999"}},
+            "tax_codes.taxable",
+            SettingReason.NOT_FOUND,
+            True,
+            "'999'",
+        ),
+        (
+            {"tax_codes": {"taxed": "30"}},
+            "tax_codes.taxed",
+            SettingReason.WRONG_KIND,
+            True,
+            "taxable, gst_only",
+        ),
+    ],
+)
+def test_a_wrong_setting_says_why(
+    bench: QuickBooksBench,
+    accounts: dict[str, Any],
+    setting: str,
+    reason: SettingReason,
+    blocking: bool,
+    words: str,
+) -> None:
+    check = looked_at(bench, **accounts)[f"accounts.{setting}"]
+    assert (check.reason, check.blocking) == (reason, blocking)
+    assert words in check.detail
+
+
+def test_an_inactive_item_and_its_account_are_told(bench: QuickBooksBench) -> None:
+    item = bench.accountant(
+        entity="Item",
+        create={"Name": "Ancien", "Type": "Service", "IncomeAccountRef": {"value": DUES}},
+    )
+    bench.accountant(entity="Item", id=item["Id"], set={"Active": False})
+    check = looked_at(bench, default_income=item["Id"])["accounts.default_income"]
+    assert (check.reason, check.blocking) == (SettingReason.NOT_POSTABLE, True)
+    assert "« Ancien »" in check.detail
+    expense = bench.accountant(
+        entity="Item",
+        create={"Name": "Frais", "Type": "Service", "IncomeAccountRef": {"value": "13"}},
+    )
+    odd = looked_at(bench, default_income=expense["Id"])["accounts.default_income"]
+    assert (odd.reason, odd.blocking) == (SettingReason.WRONG_KIND, False)
+
+
+def test_a_closed_day_and_numbers_that_are_not_kept_are_told(bench: QuickBooksBench) -> None:
+    today = bench.time.now().astimezone().date()
+    bench.accountant(
+        BookCloseDate=(today + dt.timedelta(days=2)).isoformat(),
+        preferences={"SalesFormsPrefs": {"CustomTxnNumbers": False}},
+    )
+    found = looked_at(bench)
+    closed = found["AccountingInfoPrefs.BookCloseDate"]
+    assert (closed.reason, closed.blocking) == (SettingReason.PERIOD_CLOSED, True)
+    assert found["SalesFormsPrefs.CustomTxnNumbers"].reason is SettingReason.NUMBERS_REFUSED
+    bench.accountant(BookCloseDate=(today - dt.timedelta(days=2)).isoformat())
+    assert looked_at(bench)["AccountingInfoPrefs.BookCloseDate"].reason is None
+
+
+def test_a_company_without_sales_tax_is_warned_of(bench: QuickBooksBench) -> None:
+    bench.accountant(preferences={"TaxPrefs": {"UsingSalesTax": False}})
+    check = looked_at(bench)["TaxPrefs.UsingSalesTax"]
+    assert (check.reason, check.blocking) == (SettingReason.TAX_RATE_DIFFERS, False)
+
+
+def test_dues_that_would_be_earned_twice_are_warned_of(bench: QuickBooksBench) -> None:
+    spreads = ChapterSettings(deferred_revenue="on_date")
+    checks = bench.connector(spreads).check_settings()
+    twice = [c for c in checks if c.reason is SettingReason.DEFERRED_TWICE]
+    assert [(c.setting, c.blocking) for c in twice] == [
+        ("accounts.income.membership", False),
+        ("accounts.income.renewal", False),
+    ]
+    assert "« Cotisations » (Id 10) ≠ « Produits reportés » (Id 4)" in twice[0].detail
+    bench.accounts = ACCOUNTS.model_copy(
+        update={"income": {"membership": ITEM_DEFERRED, "renewal": ITEM_DEFERRED}}
+    )
+    assert {c.reason for c in bench.connector(spreads).check_settings()} == {None}
+    bench.accounts = ACCOUNTS.model_copy(update={"deferred_revenue": "", "default_income": ""})
+    missing = {c.setting: c.reason for c in bench.connector(spreads).check_settings()}
+    assert missing["accounts.deferred_revenue"] is SettingReason.NOT_SET
+    assert missing["accounts.earned_revenue"] is SettingReason.NOT_SET
