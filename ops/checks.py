@@ -8,42 +8,56 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from consumers.errors import Unavailable
 from consumers.ledger.port import LedgerTooNew, LedgerUnavailable
+from consumers.system import Health, SettingCheck
 from ops import wiring
 from ops.language import NOTHING, Said, said
 from ops.settings import Chapter, ConfigurationError, Settings
 from producers.dataverse import AuthFault, MembriError, MembriUnavailable
-from schemas.reasons import SystemReason
+from schemas.reasons import SettingReason, SystemReason, setting_text
 from schemas.wire.channel import BrokerUnavailable, TopologyConflict
 
 EXPIRY_WARNING = dt.timedelta(days=14)
-State = Literal["ok", "wrong", "unavailable"]
+State = Literal["ok", "warning", "wrong", "unavailable"]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at. `reason`: why an accounting system takes nothing. `detail`: of interest
-    only when something is wrong nearby."""
+    """One thing looked at. `reason`: why an accounting system takes nothing, or what is wrong with
+    a setting. `setting`: what was compared with the company. `detail`: of interest only when
+    something is wrong nearby. A `warning` is no reason to stop."""
 
     subject: str
     state: State
     text: Said
     remedy: Said = NOTHING
-    reason: SystemReason | None = None
+    reason: SystemReason | SettingReason | None = None
+    setting: SettingCheck | None = None
     detail: bool = False
 
     def as_json(self) -> dict[str, str]:
-        return {
+        told = {
             "subject": self.subject,
             "state": self.state,
             "text": str(self.text),
-            "remedy": str(self.remedy),
+            "remedy": str(self.remedy) or self._correction(),
+            "reason": str(self.reason or ""),
         }
+        if self.setting is not None:
+            one = self.setting
+            told |= {"setting": one.setting, "value": one.value, "detail": one.detail}
+        return told
+
+    def _correction(self) -> str:
+        """In English, as all that programs are given."""
+        if isinstance(self.reason, SettingReason):
+            return setting_text(self.reason, "en").correct
+        return ""
 
 
 def all_checks(settings: Settings) -> Iterator[Check]:
@@ -129,14 +143,24 @@ def _membri(settings: Settings) -> Iterator[Check]:
 
 def _system(settings: Settings, chapter: Chapter) -> Iterator[Check]:
     subject = f"{chapter.slug} {chapter.system}"
-    system = wiring.system(settings, chapter.slug)
-    try:
-        health = system.probe()
-    except Unavailable as error:
-        yield _closed(subject, chapter, error)
-        return
-    finally:
-        system.close()
+    with contextlib.closing(wiring.system(settings, chapter.slug)) as system:
+        try:
+            health = system.probe()
+        except Unavailable as error:
+            yield _closed(subject, chapter, error)
+            if error.reason is SystemReason.MISCONFIGURED:
+                # It may well be one of the settings: then that line says what to correct.
+                with contextlib.suppress(Unavailable):
+                    yield from _settings(subject, system.check_settings())
+            return
+        yield from _open(subject, chapter, health)
+        try:
+            yield from _settings(subject, system.check_settings())
+        except Unavailable as error:
+            yield _closed(subject, chapter, error)
+
+
+def _open(subject: str, chapter: Chapter, health: Health) -> Iterator[Check]:
     until = health.authorised_until
     if until is None:
         yield Check(subject, "ok", said("open: {company}", company=health.company))
@@ -148,6 +172,21 @@ def _system(settings: Settings, chapter: Chapter) -> Iterator[Check]:
         yield Check(subject, "ok", text, _authorise(chapter) if soon else NOTHING)
     for note in health.notes:
         yield Check(subject, "ok", _plain(note))
+
+
+def _settings(subject: str, checks: Sequence[SettingCheck]) -> Iterator[Check]:
+    """What is wrong first; what is right is one line."""
+    for one in sorted(checks, key=lambda one: (one.reason is None, not one.blocking)):
+        state: State = "ok"
+        if one.reason is not None:
+            state = "wrong" if one.blocking else "warning"
+        named = f"{subject} {one.setting}"
+        shown = one.value or "—"
+        text = _plain(f"{shown} ({one.detail})" if one.detail else shown)
+        yield Check(named, state, text, reason=one.reason, setting=one, detail=one.reason is None)
+    good = sum(one.reason is None for one in checks)
+    if good:
+        yield Check(subject, "ok", said("settings are as the company needs them ({n})", n=good))
 
 
 def _closed(subject: str, chapter: Chapter, error: Unavailable) -> Check:

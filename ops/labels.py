@@ -13,8 +13,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ops.language import N_, Words
-from schemas.reasons import Reason, SystemReason, WaitReason, field_label, text
+from schemas.reasons import (
+    Reason,
+    ReasonText,
+    SettingReason,
+    SystemReason,
+    WaitReason,
+    field_label,
+    setting_text,
+    text,
+)
 from schemas.statuses import LABELS_EN, LABELS_FR, Status
+
+AnyReason = Reason | SettingReason | SystemReason | WaitReason
 
 ENTITIES: Mapping[str, str] = {
     "account": N_("Account"),
@@ -114,19 +125,25 @@ def status(code: str, words: Words) -> str:
     return labels[Status(code)] if code in set(Status) else code
 
 
-def what(reason: Reason | WaitReason | SystemReason, words: Words) -> str:
+def _text(reason: AnyReason, words: Words) -> ReasonText:
+    if isinstance(reason, SettingReason):
+        return setting_text(reason, words.language)
+    return text(reason, words.language)
+
+
+def what(reason: AnyReason, words: Words) -> str:
     """What happened."""
-    return text(reason, words.language).what
+    return _text(reason, words).what
 
 
-def advice(reason: Reason | WaitReason | SystemReason, words: Words) -> str:
+def advice(reason: AnyReason, words: Words) -> str:
     """What to correct."""
-    return text(reason, words.language).correct
+    return _text(reason, words).correct
 
 
-def whereabouts(reason: Reason | WaitReason | SystemReason, words: Words) -> str:
+def whereabouts(reason: AnyReason, words: Words) -> str:
     """Where it is corrected, and who can."""
-    told = text(reason, words.language)
+    told = _text(reason, words)
     return f"{told.where} · {told.who}"
 
 

@@ -33,7 +33,12 @@ topology_app = typer.Typer(
     rich_markup_mode=None,
 )
 Chapter = Annotated[str, typer.Argument(metavar="CHAPTER", help="Slug or name of the chapter.")]
-_MARKS = {"ok": "[green]✓[/]", "wrong": "[red]✗[/]", "unavailable": "[yellow]?[/]"}
+_MARKS = {
+    "ok": "[green]✓[/]",
+    "warning": "[yellow]![/]",
+    "wrong": "[red]✗[/]",
+    "unavailable": "[yellow]?[/]",
+}
 _SUBJECTS = {
     "configuration": N_("configuration"),
     "broker": N_("broker"),
@@ -46,8 +51,9 @@ _SUBJECTS = {
 def check(command: typer.Context) -> None:
     """Check configuration, broker, ledger, Membri and each accounting system.
 
-    One line each, with the remedy; -v names every table and column. Ends with 2 when something is
-    wrong, 3 when it cannot be reached.
+    One line each, with the remedy; each setting is compared with the live company. -v names every
+    table, column and setting. Ends with 2 when something is wrong, 3 when it cannot be reached; a
+    warning (!) changes nothing.
 
     \b
     Examples:
@@ -80,6 +86,8 @@ def _print_check(context: Context, one: Check) -> None:
     lines = [words.tell(one.remedy)] if one.remedy.text else []
     if one.reason is not None:
         lines.insert(0, f"{labels.what(one.reason, words)} {labels.advice(one.reason, words)}")
+    if one.setting is not None and one.reason is not None:
+        lines.append(labels.whereabouts(one.reason, words))
     for line in lines:
         context.console.print(Text(f"    → {line}"), soft_wrap=True)
 

@@ -12,14 +12,14 @@ import pytest
 
 from consumers.errors import Unavailable
 from consumers.ledger.port import LedgerUnavailable
-from consumers.system import Health
+from consumers.system import Health, SettingCheck
 from ops import checks, wiring
 from ops.checks import Check, all_checks
 from ops.language import Words
 from ops.settings import Settings
 from producers.dataverse import AuthFault, MembriUnavailable
 from producers.discovery import Discovery, Finding
-from schemas.reasons import SystemReason
+from schemas.reasons import SettingReason, SystemReason
 from schemas.wire.channel import BrokerUnavailable
 from schemas.wire.memory import MemoryBroker
 from schemas.wire.topology import Topology
@@ -30,13 +30,22 @@ BAD = Finding("account.x", ok=False, text="there is no such column", remedy="cor
 
 
 class System:
-    """A system of which a test says how a probe ends."""
+    """A system of which a test says how a probe ends, and what its settings are."""
 
-    def __init__(self, ends: Health | Unavailable) -> None:
+    def __init__(self, ends: Health | Unavailable, *settings: SettingCheck | Unavailable) -> None:
         self._ends = ends
+        self._settings = settings
         self.closed = False
 
+    def check_settings(self) -> list[SettingCheck]:
+        assert not self.closed
+        for one in self._settings:
+            if isinstance(one, Unavailable):
+                raise one
+        return [one for one in self._settings if isinstance(one, SettingCheck)]
+
     def probe(self) -> Health:
+        self.closed = False  # both chapters of these tests have the same system
         if isinstance(self._ends, Unavailable):
             raise self._ends
         return self._ends
@@ -208,10 +217,70 @@ def test_an_authorisation_that_ends_within_two_weeks_is_announced(
     assert str(note.text) == "a note"
 
 
+RIGHT = SettingCheck("accounts.terms", "52", detail="« Net 30 »")
+WARNED = SettingCheck(
+    "accounts.income.membership", "20", SettingReason.DEFERRED_TWICE, "A ≠ B", blocking=False
+)
+WRONG = SettingCheck("accounts.deposit", "10", SettingReason.WRONG_KIND, "Income ≠ Bank")
+
+
+def test_each_setting_is_a_line_the_wrong_ones_first_and_the_right_ones_folded(
+    outside: Outside,
+) -> None:
+    outside.system = System(Health("Association"), RIGHT, WARNED, WRONG)
+    probe, wrong, warned, right, folded = outside.checks("montreal")
+    assert (probe.state, str(probe.text)) == ("ok", "open: Association")
+    assert (wrong.state, wrong.reason, wrong.detail) == ("wrong", SettingReason.WRONG_KIND, False)
+    assert (wrong.subject, str(wrong.text)) == (
+        "montreal reference accounts.deposit",
+        "10 (Income ≠ Bank)",
+    )
+    assert (warned.state, warned.reason) == ("warning", SettingReason.DEFERRED_TWICE)
+    assert (right.state, right.detail) == ("ok", True)
+    assert str(folded.text) == "settings are as the company needs them (1)"
+    assert not folded.detail
+    assert outside.system.closed
+
+
+def test_programs_are_given_the_setting_its_value_the_code_and_the_remedy(
+    outside: Outside,
+) -> None:
+    outside.system = System(Health("Association"), WRONG)
+    _, wrong = outside.checks("montreal")
+    told = wrong.as_json()
+    assert (told["setting"], told["value"], told["detail"]) == (
+        "accounts.deposit",
+        "10",
+        "Income ≠ Bank",
+    )
+    assert told["reason"] == "wrong_kind"
+    assert told["remedy"] == "Correct the code in the chapter's configuration."
+
+
+def test_a_system_that_closes_while_its_settings_are_read_says_why(outside: Outside) -> None:
+    away = Unavailable(SystemReason.UNREACHABLE, "gone")
+    outside.system = System(Health("Association"), away)
+    probe, closed = outside.checks("montreal")
+    assert (probe.state, closed.state, closed.reason) == (
+        "ok",
+        "unavailable",
+        SystemReason.UNREACHABLE,
+    )
+
+
+def test_settings_that_keep_a_system_closed_are_named_one_by_one(outside: Outside) -> None:
+    closed = Unavailable(SystemReason.MISCONFIGURED, "accounts.deposit = '10' is no bank")
+    outside.system = System(closed, WRONG)
+    probe, wrong = outside.checks("montreal")
+    assert (probe.state, wrong.state) == ("wrong", "wrong")
+    outside.system = System(closed, closed)
+    assert [one.state for one in outside.checks("montreal")] == ["wrong"]
+
+
 def test_a_check_is_told_in_french_and_given_to_programs_in_english(outside: Outside) -> None:
     outside.broker = MemoryBroker(wiring.the_topology(outside.settings))
     [check] = outside.checks("broker")
     assert "tous les échanges et files sont là" in Words("fr").tell(check.text)
     assert check.as_json()["text"].endswith("all exchanges and queues are there")
-    assert set(check.as_json()) == {"subject", "state", "text", "remedy"}
+    assert set(check.as_json()) == {"subject", "state", "text", "remedy", "reason"}
     assert dt.timedelta(days=14) == checks.EXPIRY_WARNING
