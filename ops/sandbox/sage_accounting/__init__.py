@@ -2,6 +2,7 @@
 
 from ops.sandbox.sage_accounting.company import default_company
 from ops.sandbox.sage_accounting.options import Options
+from ops.sandbox.sage_accounting.simulation import SIMULATION
 from ops.sandbox.sage_accounting.system import (
     SageAccountingSystem,
     issue_tokens,
@@ -9,6 +10,7 @@ from ops.sandbox.sage_accounting.system import (
 )
 
 __all__ = [
+    "SIMULATION",
     "Options",
     "SageAccountingSystem",
     "default_company",

@@ -13,6 +13,7 @@ from typing import Any
 
 from ops.sandbox.kernel.store import Document, Store
 from ops.sandbox.sage_accounting.answers import Problems, not_found
+from ops.sandbox.sage_accounting.fields import fold
 from ops.sandbox.sage_accounting.options import Options
 
 Clock = Callable[[], datetime]
@@ -34,6 +35,8 @@ class Books:
         self._clock = clock
         for resource in _BY_CONTACT:
             store.index(self.kind(resource), "contact", lambda record: record["contact"]["id"])
+        store.index(self.kind("contacts"), "name", lambda record: fold(record["name"]))
+        store.index(self.kind("contacts"), "reference", lambda record: fold(record["reference"]))
         store.index(self.kind("share"), "artefact", lambda share: share["artefact"])
         store.index(self.kind("share"), "owner", lambda share: share["owner"])
 

@@ -7,7 +7,6 @@ one name are accepted, unless the options say otherwise.
 
 from __future__ import annotations
 
-import unicodedata
 from decimal import Decimal
 
 from ops.sandbox.kernel.store import Document
@@ -16,7 +15,7 @@ from ops.sandbox.sage_accounting.amounts import ZERO, shown
 from ops.sandbox.sage_accounting.answers import Problems, invalid, reference
 from ops.sandbox.sage_accounting.books import Books
 from ops.sandbox.sage_accounting.editions import How, check_feature
-from ops.sandbox.sage_accounting.fields import texts
+from ops.sandbox.sage_accounting.fields import fold, texts
 from ops.sandbox.sage_accounting.lists import find, referred
 
 ROOT = "contact"
@@ -123,12 +122,6 @@ def customer(books: Books, problems: Problems, number: object) -> Document | Non
 
 def is_a(record: Document, kind: str) -> bool:
     return any(one["id"] == kind for one in record["contact_types"])
-
-
-def fold(text: str) -> str:
-    """What a search compares: letters without case or accents."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
 def matches(record: Document, params: dict[str, str]) -> bool:
@@ -245,20 +238,23 @@ def _check_email(problems: Problems, email: str, attribute: str) -> None:
 def _check_unique(
     books: Books, problems: Problems, record: Document, before: Document | None
 ) -> None:
-    others = [one for one in books.all("contacts") if one["id"] != record["id"]]
     taken = fold(record["reference"])
-    if taken and any(fold(one["reference"]) == taken for one in others):
+    if taken and _held_by_another(books, record, "reference", taken):
         problems.add("Reference has already been taken", "reference")
     choice = books.options.duplicate_contact_names
     if choice == "accept" or (before and before["name"] == record["name"]):
         return
-    names = {fold(one["name"]) for one in others}
-    if fold(record["name"]) not in names:
+    if not _held_by_another(books, record, "name", fold(record["name"])):
         return
     if choice == "refuse":
         problems.add("Name has already been taken", "name")
         return
     number = 1
-    while fold(f"{record['name']} ({number})") in names:
+    while _held_by_another(books, record, "name", fold(f"{record['name']} ({number})")):
         number += 1
     record["name"] = f"{record['name']} ({number})"
+
+
+def _held_by_another(books: Books, record: Document, index: str, value: str) -> bool:
+    found = books.store.find(books.kind("contacts"), index, value)
+    return any(one["id"] != record["id"] for one in found)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +60,12 @@ def objects(problems: Problems, body: Document, name: str) -> list[Document]:
         problems.add(f"{name} must be an array of objects", name)
         return []
     return value
+
+
+def fold(text: str) -> str:
+    """What a search compares: letters without case or accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
 def unknown(body: Any, known: frozenset[str]) -> set[str]:

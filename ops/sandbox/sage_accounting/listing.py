@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from ops.sandbox.kernel.store import Document
 from ops.sandbox.sage_accounting.books import Books
-from ops.sandbox.sage_accounting.contacts import fold
+from ops.sandbox.sage_accounting.fields import fold
 
 SPARSE = ("id", "displayed_as", "$path")
 DEFAULT_PAGE, LARGEST_PAGE = 20, 200

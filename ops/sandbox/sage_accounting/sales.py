@@ -56,9 +56,12 @@ def save(
     books: Books, kind: SalesKind, body: Document, before: Document | None, how: How
 ) -> Document:
     """Creates, or changes what the body names. Raises Refusal."""
-    if before is not None and not is_editable(books, before):
-        raise invalid(SETTLED)
     problems = Problems(kind.root)
+    if before is not None:
+        books.check_open(problems, before["date"])
+        problems.check()
+        if not is_editable(books, before):
+            raise invalid(SETTLED)
     record: Document = {
         "sent": False,
         "void_reason": "",
