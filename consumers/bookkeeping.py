@@ -12,15 +12,17 @@ from dataclasses import replace
 
 from consumers.attempt import Again, Closed, Done, Ending, Failed, TakenBack, Unknown, Work
 from consumers.batch import Refused
+from consumers.deferring import CANCELLED, told_of
 from consumers.errors import Unavailable
 from consumers.ledger.port import Changes, Entry, Key, Note, OutboxMessage, State, Wait
-from consumers.ordering import Confirm, Hold
+from consumers.ordering import TAKEN_BACK, Confirm, Hold
 from consumers.retrying import RetryPolicy
 from consumers.system import RemoteRef
 from consumers.telling import Subject, Teller, Why, tells_membri
 from schemas.facts import DeadLettered, Fact, Retried, TransferEnded
 from schemas.outcomes import Action
 from schemas.reasons import Reason, WaitReason
+from schemas.records import JournalEntry
 from schemas.statuses import Entity
 
 _DETAIL_MAX = 300
@@ -97,7 +99,20 @@ class Bookkeeper:
         if tells_membri(subject):
             self._outbox.append(self._teller.transferred(subject, ref, action))
         self._note(subject.key, f"transferred.{action}", ref.reference)
+        if work.prior is not None and work.prior.reason == TAKEN_BACK:
+            return self.cancelled_after_entry(subject, entry)
         return entry
+
+    def cancelled_after_entry(self, subject: Subject, entry: Entry) -> Entry:
+        """An entry of deferred revenue that is in the books though its invoice was cancelled: a
+        person must reverse it. Said once; the ledger remembers that it was. Other records that
+        were there before they were taken back are simply there."""
+        if not isinstance(subject.record, JournalEntry):
+            return entry
+        told = told_of(subject.record, entry.reference)
+        self.bury(subject, Reason.CANCELLED_AFTER_ENTRY, "", told, attempts=1)
+        self._entries[subject.key] = replace(entry, reason=CANCELLED, changed_at=self._now())
+        return self._entries[subject.key]
 
     def _failed(
         self, subject: Subject, work: Work, reason: Reason, field_name: str, detail: str
@@ -238,6 +253,7 @@ class Bookkeeper:
             subject,
             hold.reason,
             due_in_s=None,
+            due_at=hold.due_at,
             detail=hold.detail,
             attempts=0,
             waits_for=None if hold.waits_for == subject.key else hold.waits_for,
@@ -329,6 +345,7 @@ class Bookkeeper:
         detail: str,
         attempts: int,
         waits_for: Key | None = None,
+        due_at: float | None = None,
     ) -> None:
         now = self._now()
         older = subject.wait
@@ -342,7 +359,7 @@ class Bookkeeper:
             account_id=subject.record.account_id,
             since=older.since if older else now,
             waits_for=waits_for,
-            due_at=None if due_in_s is None else now + due_in_s,
+            due_at=due_at if due_in_s is None else now + due_in_s,
             attempts=attempts,
             first_failed_at=first_failed,
             detail=detail[:_DETAIL_MAX],

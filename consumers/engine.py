@@ -8,19 +8,19 @@ Raises LeaseLost and LedgerUnavailable: the deliveries must then come again.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from consumers.attempt import Attempt, BugRun, Closed, Ending, Failed, Work, ending_of
+from consumers.attempt import Attempt, BugRun, Closed, Failed, Work, ending_of
 from consumers.batch import WAVES, Batch, Item, gather, wave
 from consumers.bookkeeping import Bookkeeper
+from consumers.crew import Crew, Planned
+from consumers.deferring import by_date, earlier_ones, entry_of, gate_entry, is_repeated, opens_at
 from consumers.errors import Unavailable
 from consumers.knowledge import Knowledge, LeaseKeeper, LedgerSteps
 from consumers.ledger.port import Changes, Entry, Ledger, State, Wait
 from consumers.ordering import (
-    TAKEN_BACK,
     Confirm,
     Decision,
     Drop,
@@ -32,13 +32,17 @@ from consumers.ordering import (
 )
 from consumers.retrying import RetryPolicy
 from consumers.system import Found, Lookup, System
+from consumers.taking_back import TakingBack
 from consumers.telling import Subject, Teller
 from schemas.events import Withdrawn
 from schemas.facts import Observer, unobserved
 from schemas.reasons import Reason
 from schemas.records import Account, discrepancy, fingerprint
-from schemas.statuses import HELD, Entity, Status
+from schemas.statuses import HELD, Entity
 from schemas.wire.channel import Delivery
+
+_DUE_MORE = 500
+"""Among how many more that are due entries are looked for that must go before those of a batch."""
 
 
 @dataclass(frozen=True)
@@ -72,21 +76,20 @@ class Engine:
         self._ledger = ledger
         self._chapter = chapter
         self._lease = lease
-        self._executor = executor
         self._now = now
         self._observer = observer
-        self._attempt = Attempt(system, chapter, now, self._may_call, self._intend)
         self._book = Bookkeeper(
             Teller(failed_by, self._name, chapter, now), self._name, policy, now
         )
+        self._taking_back = TakingBack(self._book, now)
         self._bugs = BugRun(dead_letter_run_max)
-        self._closed: Unavailable | None = None
-        self._broken = False
+        attempt = Attempt(system, chapter, now, self._may_call, self._intend)
+        self._crew = Crew(attempt, executor, system.declaration.concurrency, self._bugs)
 
     def run(self, deliveries: Sequence[Delivery], due: Sequence[Wait]) -> Result:
         """Carries one batch as far as it can go, and writes down where each record stands."""
         batch = gather(deliveries, due, system=self._name, chapter=self._chapter)
-        self._closed = None
+        self._crew.rest()
         known = Knowledge.read(self._ledger, batch)
         for refused in batch.refused:
             self._book.refused(refused)
@@ -95,48 +98,20 @@ class Engine:
             self._bugs.count(Reason.UNREADABLE)
         for key in batch.superseded:
             self._book.superseded(key)
-        self._take_back(batch, known)
+        self._taking_back.all(batch, known)
         self._refuse_what_does_not_add_up(batch, known)
         for entity, credit_notes in WAVES:
             items = wave(batch, entity, credit_notes=credit_notes)
             if entity is Entity.ACCOUNT:
                 self._account_wave(items, batch, known)
+            elif entity is Entity.JOURNAL_ENTRY:
+                self._entry_wave(items, batch, known)
             elif items:
                 self._document_wave(items, known)
         self._commit()
-        return Result(self._closed, self._paused())
+        return Result(self._crew.closed, self._paused())
 
     # --- before the waves -----------------------------------------------------------------------
-
-    def _take_back(self, batch: Batch, known: Knowledge) -> None:
-        """Records that a person took back, or that are Transfert complété, by us or by hand."""
-        for item in batch.items.values():
-            if not isinstance(item.event, Withdrawn):
-                continue
-            entry, status = known.entries.get(item.key), item.event.data.status
-            if entry and entry.state is State.DONE and status is Status.TRANSFERRED:
-                self._book.leave(item.key)  # our own success, come back
-            elif entry and entry.state is State.DONE:
-                self._book.dropped(item.key, "taken back after it was transferred")
-            elif entry and entry.state in (State.SENDING, State.UNKNOWN):
-                self._keep_looking(item, replace(entry, reason=TAKEN_BACK))
-            else:
-                account = item.event.partitionkey
-                gone = Entry(item.key, State.WITHDRAWN, account, dataversion=item.event.dataversion)
-                if entry:
-                    gone = replace(entry, state=State.WITHDRAWN, reason=TAKEN_BACK)
-                self._book.withdrawn(item.key, gone, f"status={status}")
-                self._book.leave(item.key)
-
-    def _keep_looking(self, item: Item, entry: Entry) -> None:
-        """Taken back while its fate was unknown: the books are asked all the same. What looks is
-        the version that waits, or that came just before; the entry names it, so that it alone is
-        never sent."""
-        older = item.replaced
-        if older is not None:
-            entry = replace(entry, dataversion=older.event.dataversion)
-            self._book.keep_looking(item.key, older.body, entry.account_id)
-        self._book.withdrawn(item.key, entry, "its fate is unknown: looked up")
 
     def _refuse_what_does_not_add_up(self, batch: Batch, known: Knowledge) -> None:
         """Before anything is sent, so that a wrong invoice does not bring its customer along."""
@@ -158,7 +133,7 @@ class Engine:
 
     def _account_wave(self, items: list[Item], batch: Batch, known: Knowledge) -> None:
         """Accounts À transférer, and those that documents of this batch bring along."""
-        planned: list[tuple[Subject, Work]] = []
+        planned: list[Planned] = []
         asked = {item.key for item in items}
         fresh = [item for item in items if not self._settled_already(item, known)]
         subjects = [self._subject(item, known) for item in fresh]
@@ -180,7 +155,7 @@ class Engine:
         )
 
     def _document_wave(self, items: list[Item], known: Knowledge) -> None:
-        planned: list[tuple[Subject, Work]] = []
+        planned: list[Planned] = []
         for item in items:
             if self._settled_already(item, known):
                 continue
@@ -195,11 +170,53 @@ class Engine:
                 fingerprint=subject.fingerprint,
                 dataversion=subject.dataversion,
             )
-            if self._closed is not None and isinstance(decision, Send):
-                self._not_attempted(subject, known)
-            else:
-                self._plan(subject, decision, known, planned)
+            self._plan_or_put_off(subject, decision, known, planned)
         self._carry_out(planned, known)
+
+    def _entry_wave(self, items: list[Item], batch: Batch, known: Knowledge) -> None:
+        """Entries of deferred revenue: in the order of their dates, also across batches."""
+        planned: list[Planned] = []
+        fresh = [item for item in items if not is_repeated(item, known.entries.get(item.key))]
+        for item in by_date(self._with_earlier_ones(fresh, batch, known)):
+            subject, record = self._subject(item, known), entry_of(item)
+            if record is None:
+                raise TypeError(f"{item.key} is no entry")
+            is_due = opens_at(record) <= self._now()
+            if is_due and not self._recovered(subject, known):
+                continue
+            decision = gate_entry(
+                record,
+                known.entries.get(subject.key),
+                known.entries,
+                fingerprint=subject.fingerprint,
+                dataversion=subject.dataversion,
+                now=self._now(),
+            )
+            self._plan_or_put_off(subject, decision, known, planned)
+        self._carry_out(planned, known)
+
+    def _with_earlier_ones(self, fresh: list[Item], batch: Batch, known: Knowledge) -> list[Item]:
+        """And those of the waiting room that must go before them."""
+        if not fresh:
+            return []
+        due = self._ledger.due(self._now(), len(batch.items) + _DUE_MORE)
+        others = [wait for wait in due if wait.key not in batch.items]
+        waits = earlier_ones(fresh, others, self._now())
+        earlier = gather((), waits, system=self._name, chapter=self._chapter)
+        known.learn(self._ledger, earlier)
+        return [*fresh, *earlier.items.values()]
+
+    def _plan_or_put_off(
+        self,
+        subject: Subject,
+        decision: Decision,
+        known: Knowledge,
+        planned: list[Planned],
+    ) -> None:
+        if self._crew.closed is not None and isinstance(decision, Send):
+            self._not_attempted(subject, known)
+        else:
+            self._plan(subject, decision, known, planned)
 
     def _not_attempted(self, subject: Subject, known: Knowledge) -> None:
         work = self._work(subject, Send(None), known)
@@ -210,7 +227,7 @@ class Engine:
         is how this record ends in this batch."""
         if not known.lost_documents(subject.record):
             return True
-        if self._closed is not None:
+        if self._crew.closed is not None:
             self._not_attempted(subject, known)
             return False
         ending = ending_of(lambda: known.recover_lost(subject.record, self._find, self._book))
@@ -218,7 +235,7 @@ class Engine:
             return True
         self._bugs.count(ending)
         if isinstance(ending, Closed):
-            self._closed = ending.error
+            self._crew.closed = ending.error
         work = self._work(subject, Send(None), known)
         known.entries[subject.key] = self._book.ended(subject, work, ending, 0.0)
         return False
@@ -232,7 +249,7 @@ class Engine:
         subject: Subject,
         decision: Decision,
         known: Knowledge,
-        planned: list[tuple[Subject, Work]],
+        planned: list[Planned],
     ) -> None:
         entry = known.entries.get(subject.key)
         match decision:
@@ -266,70 +283,18 @@ class Engine:
 
     # --- sending --------------------------------------------------------------------------------
 
-    def _carry_out(self, planned: list[tuple[Subject, Work]], known: Knowledge) -> None:
+    def _carry_out(self, planned: list[Planned], known: Knowledge) -> None:
         if not planned:
             return
         intents = [self._book.intent(w) for _, w in planned if w.look is Look.FIRST]
         self._commit(intents)
-        for subject, work, ending, seconds in self._execute(planned):
+        for subject, work, ending, seconds in self._crew.carry_out(planned):
             if ending is None:
                 known.entries[subject.key] = self._book.not_attempted(subject, work)
             else:
                 known.entries[subject.key] = self._book.ended(subject, work, ending, seconds)
                 known.note_ending(subject, ending)
         self._commit()
-
-    def _execute(
-        self, planned: list[tuple[Subject, Work]]
-    ) -> list[tuple[Subject, Work, Ending | None, float]]:
-        """All works, the ones of one account one after the other. None: not attempted."""
-        groups: dict[str, list[tuple[Subject, Work]]] = {}
-        for subject, work in planned:
-            groups.setdefault(work.record.account_id, []).append((subject, work))
-        left = deque(groups.values())
-        hands = min(self._system.declaration.concurrency, len(left))
-        if self._executor is None or hands == 1:
-            return self._drained(left)
-        # One hand-over a thread, not one an account: a hand-over costs as much as a small record.
-        futures = [self._executor.submit(self._drained, left) for _ in range(hands)]
-        return [one for future in futures for one in future.result()]
-
-    def _drained(
-        self, left: deque[list[tuple[Subject, Work]]]
-    ) -> list[tuple[Subject, Work, Ending | None, float]]:
-        """One account after the other until none is left; several threads may draw at once."""
-        ended: list[tuple[Subject, Work, Ending | None, float]] = []
-        try:
-            while left:
-                try:
-                    group = left.popleft()
-                except IndexError:  # another thread drew the last one
-                    break
-                ended += self._in_order(group)
-        except BaseException:
-            left.clear()  # no right to send, or nowhere to write: nobody begins another
-            raise
-        return ended
-
-    def _in_order(
-        self, group: list[tuple[Subject, Work]]
-    ) -> list[tuple[Subject, Work, Ending | None, float]]:
-        ended: list[tuple[Subject, Work, Ending | None, float]] = []
-        for subject, work in group:
-            if self._broken or self._closed is not None or self._bugs.too_many():
-                ended.append((subject, work, None, 0.0))
-                continue
-            started = time.perf_counter()
-            try:
-                ending = self._attempt.carry_out(work)
-            except BaseException:
-                self._broken = True  # nothing of this batch can be written down: start no more
-                raise
-            self._bugs.count(ending)
-            if isinstance(ending, Closed):
-                self._closed = ending.error
-            ended.append((subject, work, ending, time.perf_counter() - started))
-        return ended
 
     def _paused(self) -> str | None:
         if not self._bugs.too_many():

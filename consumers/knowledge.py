@@ -16,7 +16,15 @@ from consumers.system import Found, Lookup, RemoteRef
 from consumers.telling import Subject
 from schemas.events import Origin, Withdrawn, to_transfer
 from schemas.reasons import WaitReason
-from schemas.records import Account, DocumentRef, Invoice, Payment, Record, fingerprint
+from schemas.records import (
+    Account,
+    DocumentRef,
+    Invoice,
+    JournalEntry,
+    Payment,
+    Record,
+    fingerprint,
+)
 from schemas.statuses import Entity, Status
 from schemas.wire.codec import Unreadable, decode, encode
 
@@ -37,6 +45,10 @@ class Knowledge:
     @classmethod
     def read(cls, ledger: Ledger, batch: Batch) -> Knowledge:
         """One look at the ledger for all that the batch touches."""
+        return cls({}, {}, set()).learn(ledger, batch)
+
+    def learn(self, ledger: Ledger, batch: Batch) -> Knowledge:
+        """One more look, for what joined the batch; nothing that is known already is read again."""
         keys: set[Key] = set()
         accounts: set[Key] = set()
         with_invoice: set[Key] = set()
@@ -59,8 +71,10 @@ class Knowledge:
         for account, waiting in waiters.items():
             if any(key.entity is Entity.INVOICE for key in waiting):
                 with_invoice.add(account)
-        waits = ledger.waits([item.key for item in batch.items.values()])
-        return cls(ledger.entries(keys | accounts), waits, with_invoice)
+        self.waits |= ledger.waits([item.key for item in batch.items.values()])
+        self.entries |= ledger.entries((keys | accounts) - self.entries.keys())
+        self.with_invoice |= with_invoice
+        return self
 
     def wait_of(self, item: Item) -> Wait | None:
         """Its place in the waiting room; a newer version of it starts counting its tries anew."""
@@ -140,29 +154,30 @@ class Knowledge:
         """Documents that `record` needs, that Membri has as transferred and the ledger does not
         know: the ledger was lost, or a person made them by hand. Found in the books, they count as
         there. Raises what `find` does, but Rejected: then `record` waits for the document."""
-        for ref in self.lost_documents(record):
+        for key, ref in self.lost_documents(record):
             try:
-                self._recover(ref, record, find, book)
+                self._recover(key, ref, record, find, book)
             except Rejected:
                 continue
 
-    def lost_documents(self, record: Record) -> list[DocumentRef]:
+    def lost_documents(self, record: Record) -> list[tuple[Key, DocumentRef]]:
         """Those that Membri has as transferred and the ledger has not as done."""
         return [
-            ref
-            for ref in documents_of(record)
-            if ref.reference and ref.status is Status.TRANSFERRED and self._is_lost(ref)
+            (key, ref)
+            for key, ref in _needed_by(record)
+            if ref.reference and ref.status is Status.TRANSFERRED and self._is_lost(key)
         ]
 
-    def _is_lost(self, ref: DocumentRef) -> bool:
-        entry = self.entries.get(Key(Entity.INVOICE, ref.id))
+    def _is_lost(self, key: Key) -> bool:
+        entry = self.entries.get(key)
         return entry is None or entry.state not in (State.DONE, State.SENDING, State.UNKNOWN)
 
-    def _recover(self, ref: DocumentRef, record: Record, find: Find, book: Bookkeeper) -> None:
-        key = Key(Entity.INVOICE, ref.id)
+    def _recover(
+        self, key: Key, ref: DocumentRef, record: Record, find: Find, book: Bookkeeper
+    ) -> None:
         found = find(
             Lookup(
-                Entity.INVOICE,
+                key.entity,
                 ref.id,
                 reference=ref.reference,
                 number=ref.number,
@@ -190,6 +205,15 @@ def documents_of(record: Record) -> list[DocumentRef]:
             return [allocation.invoice for allocation in record.allocations]
         case _:
             return []
+
+
+def _needed_by(record: Record) -> list[tuple[Key, DocumentRef]]:
+    """What must be in the books before a record, besides its customer: of an entry of deferred
+    revenue the payment, where the event says it."""
+    if isinstance(record, JournalEntry):
+        payment = record.payment
+        return [(Key(Entity.PAYMENT, payment.id), payment)] if payment else []
+    return [(Key(Entity.INVOICE, ref.id), ref) for ref in documents_of(record)]
 
 
 class LeaseKeeper(Protocol):

@@ -45,11 +45,12 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Not now: into the waiting room."""
+    """Not now: into the waiting room. `due_at`: when it is tried again by itself, epoch seconds."""
 
     reason: WaitReason
     waits_for: Key | None = None
     detail: str = ""
+    due_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ def gate_document(
     fingerprint: str,
     dataversion: str,
 ) -> Decision:
-    """The decision for anything but an account; see the gate of each."""
+    """The decision for an invoice, a credit note or a payment; see the gate of each. Those of
+    deferred revenue have a gate of their own, in `deferring`."""
     match record:
         case Invoice():
             return gate_invoice(
@@ -154,10 +156,7 @@ def gate_document(
             return gate_payment(
                 record, entry, others, blocked, fingerprint=fingerprint, dataversion=dataversion
             )
-        case JournalEntry():
-            needs = Key(Entity.PAYMENT, record.payment_id)
-            return gate_journal_entry(needs, entry, others, fp=fingerprint, dataversion=dataversion)
-        case Account():
+        case Account() | JournalEntry():
             raise TypeError(f"{record.id} is no document")
 
 
@@ -174,7 +173,7 @@ def gate_invoice(
 
     `others`: entries of what it needs. `blocked`: account id → why that account could not go.
     """
-    early = _created_once(entry, invoice.reference, fingerprint, dataversion)
+    early = created_once(entry, invoice.reference, fingerprint, dataversion)
     if early is not None:
         return early
     hold = _needs_customer(invoice.account, others, blocked)  # rule 6
@@ -195,7 +194,7 @@ def gate_payment(
     dataversion: str,
 ) -> Decision:
     """The decision for a payment: its invoices first (rule 9), then its customer."""
-    early = _created_once(entry, payment.reference, fingerprint, dataversion)
+    early = created_once(entry, payment.reference, fingerprint, dataversion)
     if early is not None:
         return early
     hold = _needs_documents([a.invoice for a in payment.allocations], others)
@@ -206,19 +205,7 @@ def gate_payment(
     return Send(Look.LINK if payment.reference else Look.FIRST)
 
 
-def gate_journal_entry(
-    needs: Key, entry: Entry | None, others: Mapping[Key, Entry], *, fp: str, dataversion: str
-) -> Decision:
-    """The decision for a journal entry whose date has come: the payment `needs` first."""
-    early = _created_once(entry, "", fp, dataversion)
-    if early is not None:
-        return early
-    if not _done(others.get(needs)):
-        return Hold(WaitReason.WAITS_FOR_INVOICE, needs)
-    return Send(Look.FIRST)
-
-
-def _created_once(
+def created_once(
     entry: Entry | None, reference: str, fingerprint: str, dataversion: str
 ) -> Decision | None:
     """Rule 12: what is created once is confirmed, compared or looked for, never doubled."""

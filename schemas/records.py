@@ -81,8 +81,8 @@ class InvoiceType(StrEnum):
 
 
 DUES = frozenset({InvoiceType.MEMBERSHIP, InvoiceType.RENEWAL})
-"""What *sync memberships when paid* holds until paid (domain, rule 7), and whose revenue is deferred
-(rule 11)."""
+"""What *sync memberships when paid* holds until paid (domain, rule 7), and of whose payments the
+revenue is deferred (rule 11)."""
 
 
 class Line(Part):

@@ -21,10 +21,9 @@ from consumers.ordering import (
     fate_unknown,
     gate_account,
     gate_document,
-    gate_journal_entry,
 )
 from schemas.reasons import WaitReason
-from schemas.records import DocumentRef, Invoice, JournalEntry, Payment
+from schemas.records import DocumentRef, Invoice, Payment
 from schemas.statuses import HELD, Entity, Status
 from tests.builders import account, credit_note, invoice, payment
 
@@ -224,27 +223,6 @@ def test_a_payment_waits_for_the_first_invoice_that_is_not_there(
     record = payment(amount="2.00", allocations=tuple(stubs))
     found = gate_document(record, None, ALL_THERE, {}, fingerprint="f", dataversion=V1)
     assert found == Hold(WaitReason.WAITS_FOR_INVOICE, Key(Entity.INVOICE, "i2"), shown)
-
-
-def test_a_journal_entry_waits_for_its_payment() -> None:
-    record = JournalEntry(
-        id="j1",
-        account=account(),
-        payment_id="p1",
-        invoice=DocumentRef(id="i1"),
-        date=invoice().date,
-        amount=invoice().total,
-        period=1,
-        periods=1,
-    )
-    p1 = Key(Entity.PAYMENT, "p1")
-    waits = gate_document(record, None, {}, {}, fingerprint="f", dataversion=V1)
-    assert waits == Hold(WaitReason.WAITS_FOR_INVOICE, p1)
-    there = {p1: known(p1, State.DONE)}
-    goes = gate_document(record, None, there, {}, fingerprint="f", dataversion=V1)
-    assert goes == Send(Look.FIRST)
-    done = known(Key(Entity.JOURNAL_ENTRY, "j1"), State.DONE)
-    assert gate_journal_entry(p1, done, there, fp="same", dataversion=V1) == Confirm(done)
 
 
 def test_an_account_is_no_document() -> None:
