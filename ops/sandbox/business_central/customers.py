@@ -129,6 +129,9 @@ def _rename(books: Books, old: str, new: str) -> None:
         raise Refusal(SAME_KEY, "same_key", table="Customer", key=f"No.='{new}'")
     for entry in books.find("_ledger", "customer", old):
         books.change("_ledger", entry, customer=new)
-    for kind in ("salesInvoices", "salesCreditMemos"):
-        for document in books.find(kind, "customerNumber", old):
-            books.change(kind, document, customerNumber=new)
+    for kind in ("salesInvoices", "salesCreditMemos", "customerPayments"):
+        for document in books.all(kind):
+            names = ("customerNumber", "billToCustomerNumber")
+            changes = {name: new for name in names if document.get(name) == old}
+            if changes:
+                books.change(kind, document, **changes)

@@ -6,7 +6,7 @@ templates; each API page shows its own lines only.
 
 from __future__ import annotations
 
-from ops.sandbox.business_central.answers import DIALOG, SAME_KEY, Refusal
+from ops.sandbox.business_central.answers import DIALOG, NO_RELATION, SAME_KEY, Refusal
 from ops.sandbox.business_central.books import Books, incremented
 from ops.sandbox.business_central.properties import NO_DATE, NO_GUID
 from ops.sandbox.business_central.sales import INVOICE, posted_invoice
@@ -52,6 +52,11 @@ def create_batch(books: Books, resource: str, values: Document) -> Document:
     if any(letter.isdigit() for letter in name):
         books.offend("batch_code_with_digits", name)
     template = values.get("templateDisplayName") or TEMPLATES[resource]
+    if template not in TEMPLATES.values():
+        raise Refusal(
+            NO_RELATION, "relation", field="Journal Template Name", table="Gen. Journal Batch",
+            value=template, related="Gen. Journal Template",
+        )  # fmt: skip
     if any(one["_template"] == template for one in books.find("_batches", "code", name)):
         key = f"Journal Template Name='{template}',Name='{name}'"
         raise Refusal(SAME_KEY, "same_key", table="Gen. Journal Batch", key=key)

@@ -32,6 +32,22 @@ from ops.sandbox.kernel.offences import Offences
 from ops.sandbox.kernel.store import Document
 
 ACTION = "Microsoft.NAV."
+# Refusals that tell of a defect in the client rather than of the data or of the company.
+_DEFECTS = {
+    "if_match": "if_match_missing",
+    "filter_or": "filter_or",
+    "read_only": "read_only_written",
+    "unknown_property": "unknown_property",
+    "unknown_query": "unknown_property",
+    "bad_value": "bad_value",
+    "bad_json": "bad_json",
+    "deep_patch": "deep_patch",
+    "filter": "filter_unparsed",
+    "method": "method_not_allowed",
+    "no_resource": "unknown_resource",
+    "no_parent": "lines_without_parent",
+    "no_journal": "lines_without_parent",
+}
 
 
 class Service:
@@ -99,18 +115,16 @@ class Service:
         except Refusal as refusal:
             if refusal.afterwards is not None:
                 refusal.afterwards()
-            if refusal.code == NO_ETAG or refusal.key in ("filter_or", "read_only"):
-                self._note(call, refusal)
+            self._note(call, refusal)
             return refusal.answer(call.language(self._options.user_language))
         finally:
             if books is not None:
                 books.count_offences()
 
     def _note(self, call: Call, refusal: Refusal) -> None:
-        name = {"if_match": "if_match_missing", "filter_or": "filter_or"}.get(
-            refusal.key, "read_only_written"
-        )
-        self._offences.add(name, refusal.text("en"), method=call.method, path=call.path)
+        name = _DEFECTS.get(refusal.key)
+        if name:
+            self._offences.add(name, refusal.text("en"), method=call.method, path=call.path)
 
     def _company(self, call: Call, segments: list[Segment]) -> tuple[Books, list[Segment]]:
         if segments[0].name == "companies":
