@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import itertools
 import json
+import uuid
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -115,11 +115,10 @@ class Driver:
             self.system.seed({"businesses": {BUSINESS: first, OTHER: other}})
         self.bearer = issue_tokens(self.system, BUSINESS)["access_token"]
         self._admin = admin_app(self.system)
-        self._numbers = itertools.count(1)
 
     def new_id(self) -> str:
         """An idempotency id never given before."""
-        return f"{next(self._numbers):032x}"
+        return uuid.uuid4().hex
 
     def offences(self) -> list[str]:
         return [offence["code"] for offence in self.system.offences.all()]

@@ -37,6 +37,7 @@ class Books:
             store.index(self.kind(resource), "contact", lambda record: record["contact"]["id"])
         store.index(self.kind("contacts"), "name", lambda record: fold(record["name"]))
         store.index(self.kind("contacts"), "reference", lambda record: fold(record["reference"]))
+        store.index(self.kind("journals"), "reference", lambda record: record["reference"])
         store.index(self.kind("share"), "artefact", lambda share: share["artefact"])
         store.index(self.kind("share"), "owner", lambda share: share["owner"])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ops.sandbox.kernel.store import Document, Store
+from ops.sandbox.sage_accounting.answers import Refusal
 from ops.sandbox.sage_accounting.books import RECORDS, Books, Clock
 from ops.sandbox.sage_accounting.editions import How
 from ops.sandbox.sage_accounting.lists import SEEDED
@@ -43,13 +44,14 @@ class Companies:
         return self._books[business]
 
     def seed(self, businesses: dict[str, Document]) -> None:
-        """Adds businesses, or records to them. Raises ValueError and Refusal."""
+        """Adds businesses, or records to them. Raises ValueError."""
         try:
             for business, content in businesses.items():
                 self._seed(business, content)
-        except BaseException:
-            self._books.clear()
-            raise
+        except Refusal as refusal:
+            raise ValueError(f"seed of {business}: {refusal}") from refusal
+        finally:
+            self._books.clear()  # of a refused seed, the store takes the businesses back
 
     def _seed(self, business: str, content: Document) -> None:
         unknown = set(content) - {*_STATE, *SEEDED, *RECORDS}

@@ -75,7 +75,7 @@ def build(store: Store, folder: Path) -> SageAccountingSystem:
 
 
 def seed(system: System, companies: Mapping[str, SeedCompany]) -> None:
-    """Every company, the default one with what its books held. Raises ValueError and Refusal."""
+    """Every company, the default one with what its books held. Raises ValueError."""
     system.seed(
         {"businesses": {number: _business(number, one) for number, one in companies.items()}}
     )

@@ -139,7 +139,7 @@ def _note_duplicate(books: Books, resource: str, record: Document, how: How) -> 
         others = books.of_contact(resource, record["contact"]["id"])
         same = ("reference", "date", "total_amount")
     elif resource == "journals":
-        others = books.all(resource)
+        others = books.store.find(books.kind(resource), "reference", named)
         same = ("reference", "date", "total")
     else:
         return
