@@ -16,7 +16,7 @@ from consumers.system import Setup, System
 if TYPE_CHECKING:  # only one command needs it, and it brings a web server along
     from consumers.systems._authorise import Authorisation
 
-_NAMES = ("quickbooks_online", "reference")
+_NAMES = ("business_central", "quickbooks_online", "reference")
 
 
 def names() -> tuple[str, ...]:
@@ -27,6 +27,10 @@ def names() -> tuple[str, ...]:
 def connection_model(name: str) -> type[BaseModel]:
     """The model of `[chapters.connection]`. Raises ValueError for an unknown name."""
     match name:
+        case "business_central":
+            from consumers.systems.business_central import settings as business_central
+
+            return business_central.Connection
         case "quickbooks_online":
             from consumers.systems.quickbooks_online.settings import Connection
 
@@ -56,6 +60,10 @@ def authorisation(name: str, connection: BaseModel) -> Authorisation | None:
 def build(name: str, setup: Setup) -> System:
     """The system of one chapter; opens no socket. Raises ValueError for an unknown name."""
     match name:
+        case "business_central":
+            from consumers.systems.business_central.connector import BusinessCentral
+
+            return BusinessCentral(setup)
         case "quickbooks_online":
             from consumers.systems.quickbooks_online.connector import QuickBooksOnline
 

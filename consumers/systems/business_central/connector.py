@@ -1,0 +1,224 @@
+"""Business Central behind the port of accounting systems.
+
+What comes in: lookups and tasks. What goes out: what is in the books. Raised: what
+`consumers.errors` names. One client for each thread; tokens, limits and lists are shared.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
+from consumers.system import (
+    Declaration,
+    Draft,
+    Found,
+    Health,
+    Lookup,
+    Problem,
+    Receipt,
+    SettingCheck,
+    Setup,
+    Task,
+)
+from consumers.systems._exchange import Route
+from consumers.systems._throttle import Throttle
+from consumers.systems.business_central import (
+    checks,
+    customers,
+    drafts,
+    invoices,
+    journal,
+    payments,
+    sales,
+)
+from consumers.systems.business_central.client import Client, Shared
+from consumers.systems.business_central.company import Company
+from consumers.systems.business_central.fields import LIMITS, all_rules
+from consumers.systems.business_central.lists import Lists
+from consumers.systems.business_central.settings import NAME, TITLE, Connection
+from consumers.systems.business_central.tokens import Tokens
+from schemas.reasons import SystemReason
+from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from schemas.statuses import Entity
+
+_REQUESTS_A_CALL = 8
+"""A payment on one invoice takes some fifteen requests; a good one lasts a fraction of a second."""
+_WINDOW_S = 300.0
+
+
+class BusinessCentral:
+    """One company. Opens no socket before the first call."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`setup.connection` must be this package's Connection, else TypeError."""
+        if not isinstance(setup.connection, Connection):
+            raise TypeError("Business Central is built from its own Connection")
+        connection = setup.connection
+        self._setup = setup
+        self._connection = connection
+        self._clock = clock
+        self._tokens = Tokens(connection, setup.observer, monotonic)
+        limits = {_WINDOW_S: connection.requests_per_5_min}
+        throttle = Throttle(limits, title=TITLE, clock=monotonic, sleep=sleep)
+        route = Route(
+            NAME, TITLE, connection.timeout_s, throttle, setup.observer, connection.ca_bundle,
+            clock=clock, monotonic=monotonic,
+        )  # fmt: skip
+        in_flight = threading.BoundedSemaphore(connection.in_flight)
+        self._shared = Shared(connection, self._tokens, route, in_flight)
+        self._lists = Lists(clock)
+        self._local = threading.local()
+        self._clients: list[Client] = []
+        self._lock = threading.Lock()
+        self._budget_s = _REQUESTS_A_CALL * connection.timeout_s
+
+    @property
+    def declaration(self) -> Declaration:
+        connection = self._connection
+        # The budget, the last request within it and its token, and what the server goes on doing.
+        ours_s = self._budget_s + 4 * connection.timeout_s
+        return Declaration(
+            name=NAME,
+            title=TITLE,
+            entities=frozenset(Entity),
+            customer_key="number",
+            concurrency=connection.in_flight,
+            rate_per_s=connection.requests_per_5_min / _WINDOW_S,
+            longest_call_s=ours_s + connection.longest_server_call_s,
+            replays_same_key=False,  # no idempotency header exists (page, section 11)
+            field_limits={
+                "name": LIMITS["customers.displayName"],
+                "email": LIMITS["customers.email"],
+                "phone": LIMITS["customers.phoneNumber"],
+                "number": LIMITS["salesInvoices.externalDocumentNumber"],
+            },
+            fields=tuple(all_rules()),
+        )
+
+    def probe(self) -> Health:
+        """Also has the lists read anew."""
+        with self._company() as company:
+            self._lists.forget()
+            with _reading():
+                return checks.examine(company)
+
+    def check(self, record: Record) -> Sequence[Problem]:
+        """Raises Unavailable."""
+        with self._company() as company, _reading():
+            return list(_problems(company, record))
+
+    def check_settings(self) -> Sequence[SettingCheck]:
+        """Raises Unavailable."""
+        with self._company() as company:
+            self._lists.forget()
+            with _reading():
+                return list(checks.check_settings(company))
+
+    def draft(self, task: Task) -> Draft:
+        """Raises Rejected, Unavailable."""
+        with self._company() as company:
+            try:
+                return drafts.draft(company, task)
+            except Transient as error:
+                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+
+    def find(self, lookup: Lookup) -> Found | None:
+        """Raises Unavailable, Transient; Rejected for a blocked customer and for several documents
+        of one number."""
+        with self._company() as company:
+            match lookup.entity:
+                case Entity.ACCOUNT:
+                    return customers.find(company, lookup)
+                case Entity.INVOICE:
+                    return invoices.find(company, lookup)
+                case Entity.PAYMENT:
+                    return payments.find(company, lookup)
+                case Entity.JOURNAL_ENTRY:
+                    return journal.find(company, lookup)
+
+    def transfer(self, task: Task) -> Receipt:
+        """Raises any of consumers.errors."""
+        with self._company() as company:
+            try:
+                return _transfer(company, task)
+            except (Transient, Unavailable) as error:
+                if not company.client.wrote:
+                    raise
+                # The books are no longer as they were: the rest must be found out, not repeated.
+                raise OutcomeUnknown(f"after a first step was done: {error.detail}") from error
+
+    def close(self) -> None:
+        """Closes the connections of all threads."""
+        with self._lock:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()
+            self._local = threading.local()
+        self._tokens.close()
+
+    @contextmanager
+    def _company(self) -> Iterator[Company]:
+        client: Client | None = getattr(self._local, "client", None)
+        if client is None:
+            client = Client(self._shared)
+            self._local.client = client
+            with self._lock:
+                self._clients.append(client)
+        today = dt.datetime.fromtimestamp(self._clock(), dt.UTC).astimezone().date()
+        company = Company(
+            client,
+            self._lists,
+            self._connection,
+            self._setup.accounts,
+            self._setup.settings,
+            today,
+        )
+        with client.within(self._budget_s):
+            yield company
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Where only Unavailable may come out: a question about the company, not about a record."""
+    try:
+        yield
+    except Transient as error:
+        raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+    except Rejected as error:
+        raise Unavailable(SystemReason.MISCONFIGURED, error.detail) from error
+
+
+def _problems(company: Company, record: Record) -> Iterator[Problem]:
+    match record:
+        case Account():
+            return customers.check(company, record)
+        case Invoice():
+            return sales.check(company, record)
+        case Payment():
+            return payments.check(company, record)
+        case JournalEntry():
+            return journal.check(company, record)
+
+
+def _transfer(company: Company, task: Task) -> Receipt:
+    match task.record:
+        case Account():
+            return customers.transfer(company, task, task.record)
+        case Invoice():
+            return invoices.transfer(company, task, task.record)
+        case Payment():
+            return payments.transfer(company, task, task.record)
+        case JournalEntry():
+            return journal.transfer(company, task, task.record)

@@ -1,0 +1,96 @@
+"""Journal entries: one period of a deferred revenue, from the deferred account to the revenue's.
+
+What comes in: a journal entry of Membri. What goes out: one line with its counter account, in the
+ledger on its own date. Refused: accounts that the settings do not name, a date outside the allowed
+posting dates.
+
+Explicit entries are the only way through the API: no line has a deferral code (page, section 7).
+Each entry has its own batch and document number, hence balances alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from consumers.errors import Rejected
+from consumers.system import Found, Lookup, Problem, Receipt, Task
+from consumers.systems.business_central import posting
+from consumers.systems.business_central.batches import ENTRIES, Wanted
+from consumers.systems.business_central.company import Company, without_empty
+from consumers.systems.business_central.faults import Json
+from consumers.systems.business_central.fields import LIMITS
+from consumers.systems.business_central.keys import batch_code, code, entry_number
+from consumers.systems.business_central.posting import Journalled
+from schemas.money import ZERO
+from schemas.reasons import Reason
+from schemas.records import JournalEntry
+
+_NUMBER_MAX = LIMITS["journalLines.externalDocumentNumber"]
+_DESCRIPTION_MAX = LIMITS["journalLines.description"]
+_NAME_MAX = LIMITS["journals.displayName"]
+
+
+def find(company: Company, lookup: Lookup) -> Found | None:
+    """The entry, by its document number. Raises Unavailable, Transient."""
+    record = lookup.record if isinstance(lookup.record, JournalEntry) else None
+    number = entry_number(lookup.record_id)
+    if lookup.reference and code(lookup.reference) != number:
+        amount = record.amount if record is not None else None
+        return posting.find_typed(company, lookup.reference, "", amount)
+    if record is None:
+        found = posting.find_typed(company, number, "", None)
+        return Found(found.ref, by_marker=True) if found is not None else None
+    return posting.find(company, journalled(company, record))
+
+
+def check(company: Company, entry: JournalEntry) -> Iterator[Problem]:
+    """Posting dates, currency, amount and accounts."""
+    yield from company.posting_dates(entry.date)
+    yield from company.only_home_currency(entry.currency)
+    if entry.amount <= ZERO:
+        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{entry.amount}")
+    try:
+        journalled(company, entry)
+    except Rejected as error:
+        yield Problem(error.reason, error.field, error.detail)
+
+
+def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
+    """Posts the entry. Raises any of consumers.errors."""
+    record = journalled(company, entry)
+    action = posting.carry_out(company, task, record, lambda: None)
+    return Receipt(record.ref, action)
+
+
+def journalled(company: Company, entry: JournalEntry) -> Journalled:
+    """The entry as a journal line. Raises Rejected(unknown_account), Unavailable, Transient."""
+    number = entry_number(entry.id)
+    batch: Json = {
+        "code": batch_code(entry.id),
+        "displayName": f"Membri {entry.invoice.number}".strip()[:_NAME_MAX],
+        "templateDisplayName": code(company.connection.journal_template),
+    }
+    deferred, earned = _accounts(company)
+    text = entry.description or f"{entry.invoice.number} {entry.period}/{entry.periods}".strip()
+    line: Json = {
+        "accountType": company.connection.enum("G/L Account"),
+        "accountNumber": deferred,
+        "postingDate": entry.date.isoformat(),
+        "documentNumber": number,
+        "externalDocumentNumber": code(entry.invoice.number)[:_NUMBER_MAX],
+        "amount": entry.amount,
+        "balanceAccountType": company.connection.enum("G/L Account"),
+        "balancingAccountNumber": earned,
+        "description": text[:_DESCRIPTION_MAX],
+    }
+    wanted = Wanted(ENTRIES, without_empty(batch), number, (without_empty(line),))
+    return Journalled(wanted, "", entry.date, entry.amount)
+
+
+def _accounts(company: Company) -> tuple[str, str]:
+    """Numbers of the deferred and the revenue account. Raises Rejected(unknown_account)."""
+    accounts = company.accounts
+    deferred = company.account(accounts.deferred_revenue, "accounts.deferred_revenue")
+    setting = "earned_revenue" if accounts.earned_revenue else "default_income"
+    earned = company.account(accounts.earned, f"accounts.{setting}")
+    return str(deferred["number"]), str(earned["number"])

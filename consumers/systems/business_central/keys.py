@@ -1,0 +1,94 @@
+"""By what a record of Membri is recognised in the books, and how names and codes are compared.
+
+What comes in: ids, numbers and names. What goes out: markers, document numbers, batch codes.
+
+A sales document carries `membri:invoice:<id>` in `description2` of its first line; a payment and a
+journal entry have a document number made from their id, since their lines keep nothing else that
+can be searched once posted (page, sections 7 and 11). Batch codes are letters only: a batch whose
+code holds digits may be renamed by posting it (section 7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+import uuid
+
+NO_GUID = "00000000-0000-0000-0000-000000000000"
+_BATCH_LETTERS = 10
+_ID_MAX = 32
+
+
+def compact(record_id: str) -> str:
+    """The id without dashes, in small letters: at most 32 characters."""
+    plain = record_id.replace("-", "").casefold()
+    if len(plain) <= _ID_MAX:
+        return plain
+    return hashlib.blake2b(record_id.encode(), digest_size=_ID_MAX // 2).hexdigest()
+
+
+def marker(record_id: str) -> str:
+    """`membri:invoice:<id>`: at most 47 of the 50 characters of `description2`. A credit note is
+    an invoice in Membri and has the same marker."""
+    return f"membri:invoice:{compact(record_id)}"
+
+
+def payment_number(record_id: str) -> str:
+    """The payment's document number, 15 of 20 characters."""
+    return f"MP-{_digest(record_id)}"
+
+
+def entry_number(record_id: str) -> str:
+    """The journal entry's document number, 16 of 20 characters: *revenus perçus d'avance*."""
+    return f"RPA-{_digest(record_id)}"
+
+
+def _digest(record_id: str) -> str:
+    return hashlib.blake2b(record_id.encode(), digest_size=6).hexdigest().upper()
+
+
+def batch_code(record_id: str) -> str:
+    """Ten letters, the journal batch of this record alone."""
+    value = int.from_bytes(hashlib.blake2b(record_id.encode(), digest_size=8).digest())
+    letters = []
+    for _ in range(_BATCH_LETTERS):
+        value, letter = divmod(value, 26)
+        letters.append(chr(ord("A") + letter))
+    return "".join(letters)
+
+
+def external_number(number: str, record_id: str) -> str:
+    """What `externalDocumentNumber` holds: Membri's number, or one made from the id (34 of 35)."""
+    return code(number) or f"M-{compact(record_id).upper()}"
+
+
+def code(text: str) -> str:
+    """A Code field as Business Central keeps it: trimmed, in capitals (page, section 2)."""
+    return text.strip().upper()
+
+
+def plain_enum(value: object) -> str:
+    """A value of an enumeration as people read it, whichever way it came: `In_x0020_Review` and
+    `In Review` both occur (page, section 2)."""
+    found = re.sub(r"_x([0-9A-Fa-f]{4})_", lambda m: chr(int(m.group(1), 16)), str(value))
+    return found.strip()
+
+
+def is_guid(text: str) -> bool:
+    """Whether `text` can stand between the parentheses of an address."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def clean_name(name: str) -> str:
+    """A name as it is sent: composed accents, no blanks around."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def same_name(one: str, other: str) -> bool:
+    """Neither case nor the way accents are written tells two names apart."""
+    return clean_name(one).casefold() == clean_name(other).casefold()

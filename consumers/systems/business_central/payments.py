@@ -1,0 +1,220 @@
+"""Payments: one journal batch each, one line for each invoice it pays.
+
+What comes in: a payment whose invoices are posted. What goes out: the payment in the ledger, its
+amount and what the invoices still owe compared to the cent. Refused: more than an invoice still
+owes (Business Central would take it), an invoice of another customer, a date before the invoice's.
+
+Money received is negative; date and document number are always said, since the line before would
+give its own (page, sections 6 and 7). What no invoice takes goes as a line applied to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from consumers.errors import Rejected
+from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems.business_central import posting
+from consumers.systems.business_central.batches import PAYMENTS, Wanted
+from consumers.systems.business_central.company import Company, without_empty
+from consumers.systems.business_central.faults import Json
+from consumers.systems.business_central.fields import LIMITS, too_long
+from consumers.systems.business_central.invoices import of_another_customer, owed, posted_invoice
+from consumers.systems.business_central.keys import batch_code, code, payment_number
+from consumers.systems.business_central.lists import date_of
+from consumers.systems.business_central.posting import Journalled
+from schemas.money import ZERO, total
+from schemas.outcomes import Action
+from schemas.reasons import Reason
+from schemas.records import Payment
+
+_DESCRIPTION_MAX = LIMITS["customerPayments.description"]
+_NAME_MAX = LIMITS["customerPaymentJournals.displayName"]
+
+
+def find(company: Company, lookup: Lookup) -> Found | None:
+    """The payment, by its document number. Raises Unavailable, Transient."""
+    record = lookup.record if isinstance(lookup.record, Payment) else None
+    number = payment_number(lookup.record_id)
+    if lookup.reference and code(lookup.reference) != number:
+        amount = record.amount if record is not None else None
+        return posting.find_typed(company, lookup.reference, "Payment", amount)
+    if record is None:
+        found = posting.find_typed(company, number, "Payment", None)
+        return Found(found.ref, by_marker=True) if found is not None else None
+    customer_id = lookup.customer.remote_id if lookup.customer else ""
+    return posting.find(company, journalled(company, record, customer_id, None))
+
+
+def check(company: Company, payment: Payment) -> Iterator[Problem]:
+    """Everything that would be refused, as far as it can be known without writing."""
+    yield from company.posting_dates(payment.date)
+    yield from company.only_home_currency(payment.currency)
+    yield from too_long(
+        {"number": (code(payment.number), "customerPayments.externalDocumentNumber")}
+    )
+    if payment.amount <= ZERO:
+        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{payment.amount}")
+    for number, allocation in enumerate(payment.allocations):
+        if allocation.amount <= ZERO:
+            field = f"allocations.{number}.amount"
+            yield Problem(Reason.AMOUNT_NOT_POSITIVE, field, f"{allocation.amount}")
+    try:
+        company.account(company.accounts.deposit, "accounts.deposit")
+        _method(company, payment)
+    except Rejected as error:
+        yield Problem(error.reason, error.field, error.detail)
+
+
+def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
+    """Posts the payment. Raises any of consumers.errors."""
+    if task.customer is None:
+        raise ValueError("a payment is transferred to a customer")
+    documents = targets(task, payment)
+    record = journalled(company, payment, task.customer.remote_id, documents)
+    before: dict[str, Decimal] = {}
+
+    def may_post() -> None:
+        before.update(_owed(company, task, payment, documents))
+
+    action = posting.carry_out(company, task, record, may_post)
+    if action is Action.CREATED:
+        _check_applied(company, payment, documents, before)
+    return Receipt(record.ref, action)
+
+
+def journalled(
+    company: Company,
+    payment: Payment,
+    customer_id: str,
+    documents: Mapping[str, RemoteRef] | None,
+) -> Journalled:
+    """The payment as journal lines. `documents`: Membri invoice id → its document, None to
+    recognise the lines only. Raises Rejected(unknown_account), Unavailable, Transient."""
+    wanted = Wanted(
+        PAYMENTS,
+        _batch(company, payment),
+        payment_number(payment.id),
+        tuple(_lines(company, payment, customer_id, documents)),
+    )
+    return Journalled(wanted, "Payment", payment.date, payment.amount)
+
+
+def _batch(company: Company, payment: Payment) -> Json:
+    account = company.account(company.accounts.deposit, "accounts.deposit")
+    return {
+        "code": batch_code(payment.id),
+        "displayName": f"Membri {payment.number}".strip()[:_NAME_MAX],
+        "balancingAccountId": account["id"],
+    }
+
+
+def _lines(
+    company: Company,
+    payment: Payment,
+    customer_id: str,
+    documents: Mapping[str, RemoteRef] | None,
+) -> Iterator[Json]:
+    parts: list[tuple[RemoteRef | None, Decimal]] = []
+    for invoice_id, amount in allocated(payment).items():
+        parts.append((documents[invoice_id] if documents is not None else None, amount))
+    rest = payment.amount - total(a.amount for a in payment.allocations)
+    if rest > ZERO:
+        parts.append((None, rest))
+    for target, amount in parts:
+        text = f"{payment.number} {target.reference if target else ''}".strip()
+        line: Json = {
+            "customerId": customer_id,
+            "postingDate": payment.date.isoformat(),
+            "documentNumber": payment_number(payment.id),
+            "externalDocumentNumber": code(payment.number),
+            "amount": -amount,
+            "appliesToInvoiceId": target.remote_id if target else "",
+            "description": text[:_DESCRIPTION_MAX],
+            "comment": _method(company, payment),
+        }
+        yield without_empty(line)
+
+
+def _method(company: Company, payment: Payment) -> str:
+    """The code of the payment method, as a comment: the API's payments have none (page, 6)."""
+    named = company.accounts.payment_methods.get(payment.method, "")
+    if not named:
+        return ""
+    found = company.lists.entry(company.client, "paymentMethods", named)
+    if found is None:
+        detail = f"accounts.payment_methods.{payment.method} = {named!r} is no Business Central"
+        raise Rejected(Reason.UNKNOWN_ACCOUNT, field="method", detail=f"{detail} payment method")
+    return str(found["code"])
+
+
+def allocated(payment: Payment) -> dict[str, Decimal]:
+    """Membri invoice id → what the payment puts on it."""
+    sums: dict[str, Decimal] = {}
+    for allocation in payment.allocations:
+        sums[allocation.invoice.id] = sums.get(allocation.invoice.id, ZERO) + allocation.amount
+    return sums
+
+
+def targets(task: Task, payment: Payment) -> dict[str, RemoteRef]:
+    """Membri invoice id → its document. Raises Rejected(reference_not_found)."""
+    found = {}
+    for number, allocation in enumerate(payment.allocations):
+        document = task.documents.get(allocation.invoice.id)
+        if document is None:
+            raise Rejected(
+                Reason.REFERENCE_NOT_FOUND,
+                field=f"allocations.{number}.invoice",
+                detail=f"the invoice {allocation.invoice.number} is not known in Business Central",
+            )
+        found[allocation.invoice.id] = document
+    return found
+
+
+def _owed(
+    company: Company, task: Task, payment: Payment, documents: Mapping[str, RemoteRef]
+) -> dict[str, Decimal]:
+    """What each invoice owes, all of it enough. Raises Rejected."""
+    found = {}
+    for invoice_id, amount in allocated(payment).items():
+        row = posted_invoice(company, documents[invoice_id], "allocations")
+        if task.customer is not None and row["customerId"] != task.customer.remote_id:
+            raise of_another_customer(row)
+        posted_on = date_of(row, "postingDate")
+        if posted_on is not None and payment.date < posted_on:
+            raise Rejected(
+                Reason.PAYMENT_BEFORE_INVOICE,
+                field="date",
+                detail=f"{payment.date.isoformat()} < {posted_on.isoformat()} ({row['number']})",
+            )
+        if amount > owed(row):
+            raise Rejected(
+                Reason.PAYMENT_EXCEEDS_BALANCE,
+                field="amount",
+                detail=f"{amount} > {owed(row)} (Business Central, {row['number']})",
+            )
+        found[invoice_id] = owed(row)
+    return found
+
+
+def _check_applied(
+    company: Company,
+    payment: Payment,
+    documents: Mapping[str, RemoteRef],
+    before: Mapping[str, Decimal],
+) -> None:
+    """Posted, and yet an invoice owes more than it should: the payment was not applied to it."""
+    for invoice_id, amount in allocated(payment).items():
+        row = posted_invoice(company, documents[invoice_id], "allocations")
+        left = before[invoice_id] - amount
+        if owed(row) > left:
+            raise Rejected(
+                Reason.DIFFERS_FROM_BOOKS,
+                field="allocations",
+                detail=(
+                    f"the payment {payment_number(payment.id)} is posted and stands; the invoice"
+                    f" {row['number']} owes {owed(row)} ≠ {left} (Business Central): apply it by"
+                    " hand"
+                ),
+            )

@@ -1,0 +1,161 @@
+"""Tokens for Business Central: OAuth 2 client credentials against Entra ID, by MSAL.
+
+What comes in: the connection settings. What goes out: bearer tokens, renewed by MSAL before they
+end. Raised: Unavailable(unauthorised) when Entra refuses the application, unreachable when it does
+not answer. Facts: page, section 1; MSAL Python 1.39, read.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msal  # type: ignore[import-untyped]  # MSAL ships no types
+import requests
+from msal.exceptions import MsalServiceError  # type: ignore[import-untyped]  # same
+
+from consumers.errors import Unavailable
+from consumers.systems._http import causes
+from consumers.systems.business_central.settings import NAME, Connection
+from schemas.facts import ApiCall, Observer
+from schemas.reasons import SystemReason
+
+_CODE = re.compile(r"AADSTS\d+")
+_REMEDIES = {
+    "AADSTS7000215": "the client secret is wrong",
+    "AADSTS7000222": "the client secret has expired",
+    "AADSTS700016": "the application (client_id) is not in this tenant",
+    "AADSTS90002": "the tenant does not exist: check authority",
+    "AADSTS500011": "the scope is not known to this tenant",
+    "AADSTS70011": "the scope is not valid",
+}
+_TRANSIENT = frozenset({"temporarily_unavailable", "server_error"})
+
+
+class Tokens:
+    """The access of one application, shared by the threads of this process. The secret stays in
+    MSAL and is in no text of ours."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        observer: Observer,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection = connection
+        self._http = _MsalHttp(connection, observer, monotonic)
+        self._lock = threading.Lock()
+        self._app: msal.ConfidentialClientApplication | None = None
+        self._current = ""
+
+    def current(self) -> str:
+        """A token that is valid now. Raises Unavailable."""
+        with self._lock:
+            self._current = self._acquire()
+            return self._current
+
+    def renewed(self, refused: str) -> str:
+        """Another token than `refused`, which Business Central just answered with 401."""
+        with self._lock:
+            if refused == self._current:
+                self._app = None  # MSAL refuses force_refresh here: a new one has an empty cache
+            self._current = self._acquire()
+            return self._current
+
+    def close(self) -> None:
+        """Closes the connections to the login host."""
+        self._http.close()
+
+    def _acquire(self) -> str:
+        try:
+            app = self._app or self._build()
+            self._app = app
+            answer = app.acquire_token_for_client([self._connection.scope])
+        except (requests.RequestException, MsalServiceError) as error:
+            self._app = None
+            raise _unreached(error) from error
+        if token := answer.get("access_token"):
+            return str(token)
+        # MSAL answers a repeated failure from its own cache for a minute; a corrected secret must
+        # not meet that.
+        self._app = None
+        raise _refused(answer)
+
+    def _build(self) -> msal.ConfidentialClientApplication:
+        try:
+            return msal.ConfidentialClientApplication(
+                self._connection.client_id,
+                client_credential=self._connection.secret(),
+                authority=self._connection.authority,
+                # The host is configured: asking Microsoft about it would fail on a private one.
+                instance_discovery=False,
+                http_client=self._http,
+            )
+        except ValueError as error:
+            raise Unavailable(
+                SystemReason.MISCONFIGURED, f"{self._connection.authority}: {error}"
+            ) from error
+
+
+def _refused(answer: Mapping[str, Any]) -> Unavailable:
+    error = str(answer.get("error", ""))
+    described = str(answer.get("error_description", "")).splitlines()
+    text = described[0] if described else error
+    if error in _TRANSIENT:
+        return Unavailable(SystemReason.UNREACHABLE, f"the login server: {text}")
+    found = _CODE.search(text)
+    remedy = _REMEDIES.get(found.group(0)) if found else None
+    return Unavailable(SystemReason.UNAUTHORISED, f"{remedy} ({text})" if remedy else text)
+
+
+def _unreached(error: Exception) -> Unavailable:
+    names = " ← ".join(type(cause).__name__ for cause in list(causes(error))[:3])
+    if "SSLCertVerificationError" in names:
+        return Unavailable(SystemReason.MISCONFIGURED, f"login server: {names}; see ca_bundle")
+    return Unavailable(SystemReason.UNREACHABLE, f"the login server does not answer: {names}")
+
+
+class _MsalHttp:
+    """MSAL's http_client: our CA setting and our time limit, nothing from the environment."""
+
+    def __init__(
+        self, connection: Connection, observer: Observer, monotonic: Callable[[], float]
+    ) -> None:
+        self._timeout_s = connection.timeout_s
+        self._verify: str | bool = connection.ca_bundle or True
+        self._observer = observer
+        self._monotonic = monotonic
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def post(self, url: str, **options: Any) -> requests.Response:
+        return self._send("POST", url, **options)
+
+    def get(self, url: str, **options: Any) -> requests.Response:
+        return self._send("GET", url, **options)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> requests.Response:
+        started, code = self._monotonic(), "error"
+        try:
+            response = self._session.request(
+                method, url, params=params, data=data, headers=headers,
+                timeout=self._timeout_s, verify=self._verify, allow_redirects=False,
+            )  # fmt: skip
+            code = str(response.status_code)
+            return response
+        finally:
+            self._observer(ApiCall(NAME, code, self._monotonic() - started, code == "429"))
