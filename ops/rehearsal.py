@@ -23,7 +23,7 @@ from ops.overview import Overview, look
 from ops.processes import Child, Ended, Event, Supervisor
 from ops.report import Report, collect
 from ops.sandbox import run as sandbox
-from ops.sandbox.world import CHAPTERS
+from ops.sandbox.world import DEFAULT_SYSTEMS, chapters
 from ops.settings import ConfigurationError, Settings
 from schemas.wire.channel import BrokerUnavailable
 
@@ -33,11 +33,13 @@ GIVE_UP_S = 180.0
 
 @dataclass
 class Demo:
-    """One rehearsal. `world`: tiny, small or large:N. `live`: members go on registering."""
+    """One rehearsal. `world`: tiny, small or large:N. `systems`: one that keeps the books of two
+    chapters, or several that keep those of one each. `live`: members go on registering."""
 
     folder: Path
     world: str = "small"
     seed: int = 1
+    systems: tuple[str, ...] = DEFAULT_SYSTEMS
     live: bool = False
     metrics_port: int = 0
     clock: Callable[[], float] = time.monotonic
@@ -73,12 +75,14 @@ class Demo:
         """The sandbox first, then everything that `up` runs."""
         argv = [sys.executable, "-m", "ops.sandbox.run", "--folder", str(self.folder)]
         argv += ["--world", self.world, "--seed", str(self.seed)]
+        for name in self.systems:
+            argv += ["--system", name]
         if self.live:
             argv.append("--live")
         world = Child("sandbox", tuple(argv), ready=self._configured, stop_grace_s=10)
         fleet = Fleet(
             file=self.file,
-            slugs=tuple(chapter.slug for chapter in CHAPTERS),
+            slugs=tuple(chapter.slug for chapter in chapters(self.systems)),
             state=self.folder / "state",
             broker=self.broker_folder,
             settings=self.settings,

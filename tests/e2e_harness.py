@@ -22,7 +22,7 @@ from ops import settings as config
 from ops import wiring
 from ops.dead_letters import DeadLetters
 from ops.sandbox import run as sandbox_run
-from ops.sandbox.world import CHAPTERS, World, build
+from ops.sandbox.world import DEFAULT_SYSTEMS, World, build
 from ops.sandbox.world.live import Admin
 from ops.sandbox.world.membri_rows import STATUS
 from ops.settings import Settings
@@ -212,7 +212,7 @@ class Rehearsal:
         return wiring.broker(self.settings(), "test")
 
     def letters(self) -> DeadLetters:
-        return DeadLetters(self.broker(), [CHAPTERS[0].system])
+        return DeadLetters(self.broker(), DEFAULT_SYSTEMS)
 
     def rewrite(self, before: str, after: str) -> None:
         """A person edits the configuration."""

@@ -31,10 +31,19 @@ Folder = Annotated[
 World = Annotated[
     str, typer.Option(metavar="SIZE", help="How many members: tiny, small or large:N.")
 ]
+Systems = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--system",
+        metavar="NAME",
+        show_default=False,
+        help="Who keeps the books; may be repeated. By default quickbooks_online.",
+    ),
+]
 Seed = Annotated[int, typer.Option(metavar="NUMBER", help="Another number, another association.")]
 
 
-@app.command(short_help="Rehearse on a simulated Membri and QuickBooks Online.")
+@app.command(short_help="Rehearse on a simulated Membri and simulated books.")
 def demo(
     command: typer.Context,
     once: Annotated[
@@ -43,6 +52,7 @@ def demo(
     folder: Folder = Path(".demo"),
     world: World = "small",
     seed: Seed = 1,
+    system: Systems = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the rehearsal of this folder.")
     ] = False,
@@ -50,7 +60,7 @@ def demo(
         int, typer.Option(metavar="PORT", help="Where to serve the metrics; 0 for nowhere.")
     ] = 0,
 ) -> None:
-    """Rehearse: a private broker, a simulated Membri and QuickBooks Online, and all roles.
+    """Rehearse: a private broker, a simulated Membri, simulated accounting systems, all roles.
 
     Nothing outside this machine is reached. Without --once it stays up, members keep registering,
     and Ctrl-C ends it. Meanwhile every other command looks into it with
@@ -61,12 +71,16 @@ def demo(
       membri-sync demo
       membri-sync demo --once
       membri-sync demo --once --json --world tiny
+      membri-sync demo --once --system business_central
+      membri-sync demo --once --system sage_300 --system sage_accounting
     """
     context = context_of(command)
     with explained(context.words):
         from ops.rehearsal import Demo
 
-        rehearsal = Demo(folder, world, seed, live=not once, metrics_port=metrics_port)
+        rehearsal = Demo(
+            folder, world, seed, _systems(system), live=not once, metrics_port=metrics_port
+        )
         if not resume:
             rehearsal.fresh()
         ended = _show(context, rehearsal, once=once)
@@ -146,9 +160,10 @@ def sandbox(
     folder: Folder = Path(".sandbox"),
     world: World = "small",
     seed: Seed = 1,
+    system: Systems = None,
     live: Annotated[bool, typer.Option("--live", help="Members go on registering.")] = False,
 ) -> None:
-    """Run the simulated Membri and QuickBooks Online alone, until Ctrl-C.
+    """Run the simulated Membri and accounting systems alone, until Ctrl-C.
 
     Writes a configuration that points at them: FOLDER/membri-sync.toml.
 
@@ -164,4 +179,19 @@ def sandbox(
         context.errors.print(
             context.words.say("{file} points at the sandboxes", file=file), markup=False
         )
-        sandbox_run.serve(folder, world=world, seed=seed, live=live, configured=True)
+        sandbox_run.serve(
+            folder, world=world, seed=seed, systems=_systems(system), live=live, configured=True
+        )
+
+
+def _systems(given: list[str] | None) -> tuple[str, ...]:
+    """The systems to rehearse on. Raises ConfigurationError on one that cannot be simulated."""
+    from ops.sandbox.world import DEFAULT_SYSTEMS, chapters
+    from ops.settings import ConfigurationError
+
+    systems = tuple(given or DEFAULT_SYSTEMS)
+    try:
+        chapters(systems)
+    except ValueError as error:
+        raise ConfigurationError(f"--system: {error}") from error
+    return systems

@@ -18,9 +18,9 @@ DAY_S = 86_400
 def consent(tiny: Rehearsal, slug: str) -> str:
     """What a person does in the browser; the address on which it ends."""
     described = tiny.described()["quickbooks_online"]
-    realm = next(one.realm_id for one in tiny.world.chapters if one.slug == slug)
+    realm = next(one.company for one in tiny.world.chapters if one.slug == slug)
     asked = {
-        "client_id": described["client_id"],
+        "client_id": described["companies"][realm]["client_id"],
         "response_type": "code",
         "scope": "com.intuit.quickbooks.accounting",
         "redirect_uri": REDIRECT,
@@ -37,8 +37,8 @@ def consent(tiny: Rehearsal, slug: str) -> str:
 
 
 def token_file(tiny: Rehearsal, slug: str) -> Path:
-    realms = tiny.described()["quickbooks_online"]["realms"]
-    return next(Path(one["token_file"]) for one in realms.values() if one["chapter"] == slug)
+    company = next(one.company for one in tiny.world.chapters if one.slug == slug)
+    return Path(tiny.described()["quickbooks_online"]["companies"][company]["token_file"])
 
 
 def state_of(found: list[dict[str, Any]], subject: str) -> dict[str, Any]:

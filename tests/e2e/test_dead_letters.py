@@ -47,7 +47,7 @@ def test_dead_letters_are_listed_shown_replayed_and_discarded(tiny: Rehearsal) -
     tiny.run("dead", "discard").expect(2)
     assert ids(tiny) == both
 
-    tiny.person("invoice", corrected, membri_invoicedate="2025-09-15")
+    tiny.person("invoice", corrected, membri_invoicedate="2026-09-15")
     tiny.person("invoice", held, membri_syncstatus=ON_HOLD)
     [refused] = tiny.run("dead", "replay", held, "--json").expect(1).json()
     assert refused["outcome"] == "refused"

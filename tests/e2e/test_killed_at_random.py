@@ -6,6 +6,7 @@ starts with a request rate that its predecessor's last second cannot push over t
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import os
 import random
@@ -21,7 +22,8 @@ from consumers.ledger.port import State
 from ops import settings as config
 from ops import wiring
 from ops.sandbox import run as sandbox_run
-from ops.sandbox.world import CHAPTERS, build
+from ops.sandbox.simulations import names, simulation
+from ops.sandbox.world import build, chapters
 from ops.sandbox.world.live import Admin
 from tests.e2e_harness import (
     PATIENCE_S,
@@ -36,7 +38,7 @@ from tests.e2e_harness import (
 KILLS = 20
 WORLD = "small"
 SEED = int(os.environ.get("MEMBRI_TEST_KILL_SEED", "1"))
-MADE = ("Customer", "Invoice", "CreditMemo", "Payment")
+MADE = ("customers", "documents", "payments", "applications", "entries")
 ROLES = {
     "supervisor": " demo ",
     "sandbox": "ops.sandbox.run",
@@ -55,14 +57,16 @@ ROLES = {
 class Demo:
     """The demo as a person runs it, who starts it again when it is gone."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, system: str) -> None:
         self.folder = folder
+        self.system = system
         self.out = folder.with_name("out")
         self.err = folder.with_name("err")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         words = ["demo", "--once", "--json", "--resume", "--world", WORLD]
+        words += ["--system", self.system]
         with self.out.open("wb") as out, self.err.open("ab") as err:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "ops.cli", *words, "--folder", str(self.folder)],
@@ -90,20 +94,20 @@ class Demo:
     def made(self) -> int | None:
         """Documents in the books now; None when the sandbox does not answer."""
         try:
-            admin = Admin(sandbox_run.read_sandbox(self.folder)["quickbooks_online"]["admin_url"])
-            books = admin.get("/dump").values()
+            admin = Admin(sandbox_run.read_sandbox(self.folder)[self.system]["admin_url"])
+            books = simulation(self.system).books(admin.get("/dump")).values()
         except (OSError, ValueError):
             return None
-        return sum(len(company.get(kind, ())) for company in books for kind in MADE)
+        return sum(len(getattr(company, part)) for company in books for part in MADE)
 
     def process(self, role: str) -> Process | None:
         found = [one for one in processes_of(self.folder) if ROLES[role] in f"{one.command} "]
         return found[0] if found else None
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    one = Demo(tmp_path / "demo")
+@pytest.fixture(params=names())
+def demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
+    one = Demo(tmp_path / "demo", request.param)
     one.start()
     yield one
     one.stop()
@@ -111,15 +115,19 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 def kill_all_along(demo: Demo, chance: random.Random) -> list[str]:
     """Kills `KILLS` processes, spread over the run by what was made; whom, in order."""
+    world = build(WORLD, 1, (demo.system,))
     before = sum(
-        len(objects)
-        for realm in build(WORLD).realms.values()
-        for kind, objects in realm.items()
-        if kind in MADE
+        len(one.customers) + len(one.documents) + len(one.payments)
+        for one in world.companies.values()
     )
-    books = build(WORLD).expected.realms.values()
+    today = dt.datetime.now(dt.UTC).date()
     after = sum(
-        len(b.customers) + len(b.documents) + len(b.payments) + len(b.applications) for b in books
+        len(one.customers)
+        + len(one.documents)
+        + len(one.payments)
+        + len(one.applications)
+        + len(one.entries_on(today))
+        for one in world.expected.companies.values()
     )
     victims = [role for _ in range(KILLS) for role in chance.sample(list(ROLES), len(ROLES))]
     killed: list[str] = []
@@ -154,7 +162,7 @@ def test_twenty_kills_at_random_end_in_the_same_books(demo: Demo) -> None:
     assert report["books_match"] is True, report["differences"]
     assert report["offences"] == 0, report["offences_seen"]
     settings = config.load(demo.folder / sandbox_run.CONFIGURATION_FILE, {})
-    for chapter in CHAPTERS:
+    for chapter in chapters((demo.system,)):
         ledger = wiring.ledger(settings, chapter.slug)
         states = {state for (state, _), count in ledger.state_counts().items() if count}
         left = ledger.outbox_count()

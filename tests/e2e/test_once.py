@@ -18,7 +18,7 @@ WORDS_OF_A_TRACE = ("Traceback", 'File "')
 def test_once_moves_all_that_can_go_then_nothing_new_then_what_a_person_corrected(
     tiny: Rehearsal,
 ) -> None:
-    montreal, quebec = (chapter.realm_id for chapter in tiny.world.chapters)
+    montreal, quebec = (chapter.company for chapter in tiny.world.chapters)
     before = tiny.quickbooks.get("/dump")
     part = tiny.run("once", "--chapter", "Québec", "--json").expect(1).json()
     assert {one["chapter"] for one in (*part["waiting"], *part["errors"])} == {"quebec"}
@@ -35,7 +35,7 @@ def test_once_moves_all_that_can_go_then_nothing_new_then_what_a_person_correcte
 
     invoice = tiny.case("quebec", "closed_period")
     assert invoice in {one["id"] for one in whole["errors"]}
-    tiny.person("invoice", invoice, membri_invoicedate="2025-09-15", membri_syncstatus=TO_TRANSFER)
+    tiny.person("invoice", invoice, membri_invoicedate="2026-09-15", membri_syncstatus=TO_TRANSFER)
     corrected = tiny.run("once", "--chapter", "quebec", "--json").expect(1).json()
     row = tiny.row("invoice", invoice)
     assert row["membri_syncstatus"] == TRANSFERRED

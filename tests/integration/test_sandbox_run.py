@@ -30,7 +30,7 @@ from ops.sandbox.run import (
     serve,
     write_configuration,
 )
-from ops.sandbox.world import CHAPTERS, build
+from ops.sandbox.world import build, chapters
 from ops.sandbox.world.live import registrations
 from ops.settings import load
 
@@ -120,12 +120,12 @@ def test_the_tokens_and_keys_it_writes_open_the_books_and_membri(tmp_path: Path)
         books, membri = described["quickbooks_online"], described["membri"]
         trust = ssl.create_default_context(cafile=books["ca"])
         with httpx2.Client(verify=trust) as client:
-            for realm, known in books["realms"].items():
+            for realm, known in books["companies"].items():
                 token = json.loads(Path(known["token_file"]).read_text())
                 assert token["realm_id"] == realm
                 assert token["refresh_expires_at"] > token["expires_at"] > time.time()
                 answer = client.get(
-                    f"{books['api_root']}/company/{realm}/companyinfo/{realm}?minorversion=75",
+                    f"{known['api_root']}/company/{realm}/companyinfo/{realm}?minorversion=75",
                     headers={
                         "Authorization": f"Bearer {token['access_token']}",
                         "Accept": "application/json",
@@ -151,10 +151,10 @@ def test_the_tokens_and_keys_it_writes_open_the_books_and_membri(tmp_path: Path)
 def test_what_a_client_does_wrong_is_told_with_the_system_it_did_it_to(tmp_path: Path) -> None:
     with sandbox(tmp_path):
         books = read_sandbox(tmp_path)["quickbooks_online"]
-        realm, known = next(iter(books["realms"].items()))
+        realm, known = next(iter(books["companies"].items()))
         token = json.loads(Path(known["token_file"]).read_text())["access_token"]
         httpx2.get(
-            f"{books['api_root']}/company/{realm}/companyinfo/{realm}",
+            f"{known['api_root']}/company/{realm}/companyinfo/{realm}",
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             verify=ssl.create_default_context(cafile=books["ca"]),
         )
@@ -185,7 +185,9 @@ def test_the_configuration_names_the_running_systems_and_both_chapters(tmp_path:
     assert tree["broker"] == {"url": "amqp://a:b@127.0.0.1:5672"}
     assert tree["metrics"] == {"port": 0}
     assert [c["name"] for c in tree["chapters"]] == ["Montréal", "Québec"]
-    assert [c["connection"]["realm_id"] for c in tree["chapters"]] == [c.realm_id for c in CHAPTERS]
+    assert [c["connection"]["realm_id"] for c in tree["chapters"]] == [
+        c.company for c in chapters()
+    ]
     for chapter in tree["chapters"]:
         assert Path(chapter["connection"]["token_file"]).exists()
         assert chapter["accounts"]["default_income"]
@@ -231,7 +233,7 @@ def test_a_world_is_seeded_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "membri.db"
     store = Store(path)
     membri = membri_system(store, client_id="c", client_secret="s")
-    quickbooks = quickbooks_system(Store(), client_id="c", client_secret="s")
+    books = {"quickbooks_online": quickbooks_system(Store(), client_id="c", client_secret="s")}
     before = membri.dump()
     put, writes = store.put, 0
 
@@ -244,18 +246,18 @@ def test_a_world_is_seeded_whole_or_not_at_all(tmp_path: Path) -> None:
 
     store.put = failing  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        seed_once(membri, quickbooks, "tiny", 1)
+        seed_once({"membri": membri, **books}, "tiny", 1)
     store.put = put  # type: ignore[method-assign]
     assert membri.dump() == before
     store.close()
 
     again = membri_system(Store(path), client_id="c", client_secret="s")
     assert again.dump() == before
-    seed_once(again, quickbooks, "tiny", 1)
+    seed_once({"membri": again, **books}, "tiny", 1)
     whole = again.dump()
     assert len(whole["account"]) == len(build("tiny").membri_rows["accounts"])
 
-    seed_once(again, quickbooks, "tiny", 1)
+    seed_once({"membri": again, **books}, "tiny", 1)
     assert again.dump() == whole
 
 

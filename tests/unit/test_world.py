@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ops.sandbox.world import World, build, large
+from ops.sandbox.kernel.books import SeedCompany
+from ops.sandbox.world import World, build, chapters, large
 from ops.sandbox.world.membri_rows import INVOICE_TYPES, STATUS, TYPE
 
 CENT = Decimal("0.01")
@@ -41,6 +42,10 @@ def by_id(world: World, table: str, key: str) -> dict[str, dict[str, Any]]:
     return {row[key]: row for row in world.membri_rows[table]}
 
 
+def seeds(world: World) -> dict[str, SeedCompany]:
+    return {key: company.seed() for key, company in world.companies.items()}
+
+
 def half_up(value: Decimal) -> Decimal:
     return value.quantize(CENT, ROUND_HALF_UP)
 
@@ -49,7 +54,7 @@ def test_the_same_seed_makes_the_same_world() -> None:
     one, other = build("small", 7), build("small", 7)
 
     assert one.membri_rows == other.membri_rows
-    assert one.realms == other.realms
+    assert seeds(one) == seeds(other)
     assert one.expected == other.expected
 
 
@@ -78,7 +83,7 @@ def test_the_sizes_are_as_said(small: World) -> None:
 def test_the_expected_counts_are_stable(small: World) -> None:
     tiny = build("tiny").expected
 
-    assert tiny.transferred() == {"account": 5, "invoice": 9, "payment": 3}
+    assert tiny.transferred() == {"account": 6, "invoice": 11, "payment": 7}
     assert tiny.errors() == {"closed_period": 2, "duplicate_name": 1, "tax_mismatch": 1}
     assert tiny.waiting() == {
         "waits_for_invoice": 5, "account_to_verify": 4, "dues_unpaid": 2, "waits_for_account": 1,
@@ -240,12 +245,16 @@ def test_a_payment_is_met_before_its_invoice(small: World) -> None:
 
 
 def test_balances_are_totals_less_what_is_applied(small: World) -> None:
-    for books in small.expected.realms.values():
+    for books in small.expected.companies.values():
         applied: dict[str, Decimal] = defaultdict(Decimal)
-        for one in (*books.payments.values(), *books.applications.values()):
+        for one in books.payments.values():
             for key, amount in one.applied.items():
                 assert amount > 0
                 applied[key] += amount
+        for note, (key, amount) in books.applications.items():
+            assert amount > 0
+            applied[note] += amount
+            applied[key] += amount
         for key, document in books.documents.items():
             assert document.balance == document.total - applied[key]
             assert document.balance >= 0
@@ -256,18 +265,18 @@ def test_a_credit_note_closes_its_unpaid_invoice_and_stays_open_on_a_paid_one(
 ) -> None:
     (closing,) = small.cases["montreal"]["credit_before_payment"]
     (open_credit,) = small.cases["quebec"]["credit_of_paid"]
-    montreal, quebec = small.expected.realms.values()
+    montreal, quebec = small.expected.companies.values()
 
-    assert montreal.documents[f"membri:invoice:{closing}"].balance == 0
+    assert montreal.documents[closing].balance == 0
     assert closing in montreal.applications
-    assert quebec.documents[f"membri:invoice:{open_credit}"].balance == Decimal("86.52")
+    assert quebec.documents[open_credit].balance == Decimal("86.52")
     assert open_credit not in quebec.applications
 
 
 def test_a_changed_account_renames_its_customer(small: World) -> None:
     (account_id,) = small.cases["montreal"]["changed_account"]
     account = by_id(small, "accounts", "accountid")[account_id]
-    books = next(iter(small.expected.realms.values()))
+    books = next(iter(small.expected.companies.values()))
 
     assert account["membri_syncreference"] not in books.customers
     assert books.customers[account["name"]].phone == account["telephone1"]
@@ -275,7 +284,7 @@ def test_a_changed_account_renames_its_customer(small: World) -> None:
 
 
 def test_nothing_is_created_for_accounts_without_an_invoice_to_transfer(small: World) -> None:
-    customers = {name for books in small.expected.realms.values() for name in books.customers}
+    customers = {name for books in small.expected.companies.values() for name in books.customers}
     accounts = by_id(small, "accounts", "accountid")
     for case in ("no_invoice", "dues_account", "account_to_verify", "account_on_hold"):
         for account_id in small.cases["montreal"][case]:
@@ -286,8 +295,8 @@ def test_closed_periods_are_refused_up_to_their_last_day(small: World) -> None:
     invoices = by_id(small, "invoices", "invoiceid")
     days = {invoices[one]["membri_invoicedate"] for one in small.cases["quebec"]["closed_period"]}
 
-    assert max(days) == dt.date(2024, 12, 31).isoformat()
-    assert "2025-01-01" in {row["membri_invoicedate"] for row in small.membri_rows["invoices"]}
+    assert max(days) == dt.date(2025, 12, 31).isoformat()
+    assert "2026-01-01" in {row["membri_invoicedate"] for row in small.membri_rows["invoices"]}
 
 
 def test_each_lookup_points_at_a_row_of_the_world(small: World) -> None:
@@ -305,6 +314,101 @@ def test_each_lookup_points_at_a_row_of_the_world(small: World) -> None:
 
 
 def test_document_numbers_are_never_used_twice_in_a_company(small: World) -> None:
-    for books in small.expected.realms.values():
+    for books in small.expected.companies.values():
         numbers = Counter((d.kind, d.number) for d in books.documents.values() if d.number)
         assert set(numbers.values()) == {1}
+
+
+# --- other accounting systems -------------------------------------------------------------------
+
+
+def on(system: str) -> World:
+    return build("small", 1, (system,))
+
+
+def test_one_system_keeps_two_chapters_and_several_keep_one_each() -> None:
+    alone = chapters(("sage_300",))
+    together = chapters(("sage_300", "quickbooks_online", "business_central"))
+
+    assert [(c.slug, c.system) for c in alone] == [("montreal", "sage_300"), ("quebec", "sage_300")]
+    assert [(c.slug, c.system) for c in together] == [
+        ("montreal", "sage_300"),
+        ("quebec", "quickbooks_online"),
+        ("outaouais", "business_central"),
+    ]
+    assert len({c.company for c in (*alone, *chapters(("sage_accounting",)))}) == 4
+
+
+@pytest.mark.parametrize("systems", [(), ("xero",), ("sage_300", "sage_300")])
+def test_systems_that_cannot_be_rehearsed_on_are_refused(systems: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=r"system|simulated"):
+        chapters(systems)
+
+
+def test_each_system_refuses_what_its_own_page_says() -> None:
+    by_number = REFUSALS - {"duplicate_name", "invalid_characters"} | {"duplicate_number"}
+
+    assert set(on("quickbooks_online").expected.errors()) == REFUSALS
+    assert set(on("business_central").expected.errors()) == by_number
+    assert set(on("sage_300").expected.errors()) == by_number
+    assert set(on("sage_accounting").expected.errors()) == REFUSALS - {"invalid_characters"}
+
+
+@pytest.mark.parametrize(
+    ("system", "name_max", "number_max"),
+    [("business_central", 100, 35), ("sage_300", 60, 22), ("sage_accounting", 100, 25)],
+)
+def test_the_longest_names_and_numbers_are_those_of_the_system(
+    system: str, name_max: int, number_max: int
+) -> None:
+    (company, _) = on(system).expected.companies.values()
+
+    assert max(len(customer.name) for customer in company.customers.values()) == name_max
+    assert max(len(document.number) for document in company.documents.values()) == number_max
+
+
+def test_customers_keyed_by_number_keep_it_when_their_name_changes() -> None:
+    world = on("sage_300")
+    (account_id,) = world.cases["montreal"]["changed_account"]
+    account = by_id(world, "accounts", "accountid")[account_id]
+    books = world.expected.companies[world.chapters[0].company]
+
+    assert world.expected.records[account_id].reference == account["accountnumber"]
+    assert books.customers[account["accountnumber"]].name == account["name"]
+
+
+# --- deferred revenue ---------------------------------------------------------------------------
+
+
+def test_the_entries_of_a_fee_paid_in_parts_make_its_net_whole() -> None:
+    world = build("tiny")
+    quebec = world.expected.companies[world.chapters[1].company]
+    months = Counter(entry.day.strftime("%m-%d") for entry in quebec.entries)
+
+    # 100.01 before taxes in three parts, and 0.13 in one; over four months.
+    assert sum(entry.amount for entry in quebec.entries) == Decimal("100.14")
+    assert len(quebec.entries) == 3 * 4 + 4
+    assert {entry.amount for entry in quebec.entries if entry.amount < 1} == {
+        Decimal("0.03"),
+        Decimal("0.04"),
+    }
+    assert set(months) <= {"05-31", "06-30", "07-31", "08-31", "09-30", "10-31"}
+
+
+def test_entries_wait_for_their_day_unless_they_go_at_once(small: World) -> None:
+    montreal, quebec = small.expected.companies.values()
+    early, late = dt.date(2026, 7, 1), dt.date(2028, 1, 1)
+
+    assert 0 < len(montreal.entries_on(early)) < len(montreal.entries_on(late))
+    assert len(quebec.entries_on(early)) == len(quebec.entries) > 0
+
+
+def test_a_cancelled_fee_defers_nothing(small: World) -> None:
+    (note,) = small.cases["quebec"]["dues_cancelled"]
+    quebec = small.expected.companies[small.chapters[1].company]
+    (invoice, amount) = quebec.applications[note]
+
+    assert quebec.documents[invoice].balance == 0
+    assert amount == quebec.documents[invoice].total
+    paid = sum((p.total for p in quebec.payments.values()), Decimal(0))
+    assert sum(entry.amount for entry in quebec.entries) < paid

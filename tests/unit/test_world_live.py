@@ -9,7 +9,7 @@ from ops.sandbox.world import build
 from ops.sandbox.world.live import correction, registrations
 from ops.sandbox.world.membri_rows import STATUS
 
-TODAY = dt.date(2025, 10, 1)
+TODAY = dt.date(2026, 10, 1)
 ERROR = STATUS["transfer_error"]
 
 
@@ -28,7 +28,7 @@ def invoice(**values: Any) -> dict[str, Any]:
     usual = {
         "invoiceid": "i",
         "invoicenumber": "M-1",
-        "membri_invoicedate": "2025-09-01",
+        "membri_invoicedate": "2026-09-01",
         "membri_syncstatus": ERROR,
     }
     return {**usual, **values}
@@ -84,7 +84,7 @@ def test_a_long_number_is_cut_and_a_closed_date_moved() -> None:
     assert long is not None
     assert long["set"]["invoicenumber"] == "N" * 21
     assert closed is not None
-    assert closed["set"]["membri_invoicedate"] == "2025-10-01"
+    assert closed["set"]["membri_invoicedate"] == "2026-10-01"
 
 
 def test_nothing_is_corrected_where_nothing_is_known_to_be_wrong() -> None:

@@ -103,11 +103,13 @@ class BookedDocument:
     tax: Decimal
     balance: Decimal
     posted: bool = True
+    other_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class BookedPayment:
-    """`applied`: a document's id → the amount put on it; `unapplied`: what is left of `total`."""
+    """`applied`: a document's id → the amount put on it; `unapplied`: what is left of `total`;
+    `other_names`: see BookedDocument."""
 
     id: str
     customer: str
@@ -118,6 +120,7 @@ class BookedPayment:
     unapplied: Decimal
     applied: Mapping[str, Decimal]
     posted: bool = True
+    other_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Builds a world: the same name and seed always make the same rows, books and expectation.
+"""Builds a world: the same name, seed and systems always make the same rows, books, expectation.
 
-In: `small` (the demo), `tiny` (tests) or `large:N` (N invoices), and a seed. Out: a `World`.
-Refuses any other name (ValueError).
+In: `small` (the demo), `tiny` (tests) or `large:N` (N invoices), a seed, and which accounting
+systems keep the books. Out: a `World`. Refuses any other name or system (ValueError).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,33 +17,35 @@ from ops.sandbox.world import cases, refusals
 from ops.sandbox.world.company import Company
 from ops.sandbox.world.expected import Expected
 from ops.sandbox.world.membri_rows import Desk, Row, empty_rows, moment
+from ops.sandbox.world.names import SLUGS
 from ops.sandbox.world.ordinary import ordinary_members
-from ops.sandbox.world.realms import realm_seed
 from ops.sandbox.world.rules import Judge, judge
 from ops.sandbox.world.scene import Scene
+from ops.sandbox.world.traits import NAMESPACE, traits_of
 
-SYSTEM = "quickbooks_online"
-NAMESPACE = uuid.UUID("6f7c2f0e-55b0-4e7e-9a35-0b7d6b6d2c11")
+DEFAULT_SYSTEMS = ("quickbooks_online",)
 
 Situation = Callable[[Scene], None]
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter with books of its own. `settings` are `[chapters.settings]`."""
+    """A chapter with books of its own. `company`: its key in the system; `settings`:
+    `[chapters.settings]`; `prefix`: starts the numbers that its staff gives."""
 
     id: str
     name: str
     slug: str
+    prefix: str
     system: str
-    realm_id: str
-    settings: Mapping[str, bool]
+    company: str
+    settings: Mapping[str, Any]
 
 
 @dataclass
 class World:
     """`membri_rows` by table set name, lookups as `_x_value`, money as Decimal; `companies` by
-    realm; `cases` by chapter slug, then name of the situation → record ids."""
+    their key; `cases` by chapter slug, then name of the situation → record ids."""
 
     name: str
     seed: int
@@ -53,64 +55,115 @@ class World:
     expected: Expected
     cases: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
-    @property
-    def realms(self) -> dict[str, Any]:
-        """The seed of the simulated QuickBooks Online, by realm."""
-        return {realm_id: realm_seed(company) for realm_id, company in self.companies.items()}
+    def companies_of(self, system: str) -> dict[str, Company]:
+        """The companies whose books one system keeps."""
+        return {key: one for key, one in self.companies.items() if one.traits.system == system}
 
 
-def _chapter(name: str, slug: str, realm_id: str, **settings: bool) -> Chapter:
-    chapter_id = str(uuid.uuid5(NAMESPACE, slug))
-    return Chapter(chapter_id, name, slug, SYSTEM, realm_id, settings)
-
-
-CHAPTERS = (
-    _chapter("Montréal", "montreal", "9130347596842001", sync_memberships_when_paid=True),
-    _chapter("Québec", "quebec", "9130347596842002", review=True),
-)
-CLOSED_UNTIL = {"montreal": dt.date(2025, 3, 31), "quebec": dt.date(2024, 12, 31)}
-
-SMALL: Mapping[str, tuple[Situation, ...]] = {
+_PLACES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "montreal": (
-        cases.names_with_traps, cases.rounding, cases.line_discount, cases.empty_status,
-        cases.several_payments, cases.payment_first, cases.notice_without_number,
-        cases.unpaid_dues, cases.credit_note_before_payment, cases.credit_note_after_payment,
-        cases.credit_note_of_held_invoice, cases.to_verify, cases.linked, cases.changed_account,
-        cases.held_accounts, cases.held_documents, cases.transferred_earlier,
-        cases.typed_by_hand, cases.flagged_without_invoice, refusals.duplicate_name_of_account,
-        refusals.duplicate_name_of_vendor, refusals.invalid_name, refusals.unknown_customer,
-        refusals.totals_differ, refusals.tax_mismatch, refusals.closed_period,
-        refusals.number_too_long, refusals.foreign_currency, refusals.differs_from_books,
+        "Montréal",
+        "M",
+        {
+            "sync_memberships_when_paid": True,
+            "deferred_revenue": "on_date",
+            "deferral_periods": 12,
+        },
     ),
     "quebec": (
-        cases.names_with_traps, cases.in_review, cases.unpaid_dues, cases.several_payments,
-        cases.payment_first, cases.credit_note_before_payment, cases.linked, cases.to_verify,
-        cases.transferred_earlier, cases.credit_note_of_paid_invoice, refusals.closed_period,
-        refusals.tax_mismatch,
+        "Québec",
+        "Q",
+        {"review": True, "deferred_revenue": "upfront", "deferral_periods": 4},
     ),
-}  # fmt: skip
-TINY: Mapping[str, tuple[Situation, ...]] = {
-    "montreal": (
-        cases.payment_first, cases.unpaid_dues, cases.credit_note_before_payment,
-        cases.transferred_earlier, cases.typed_by_hand, refusals.duplicate_name_of_account,
-        refusals.tax_mismatch,
+    "outaouais": (
+        "Outaouais",
+        "O",
+        {
+            "sync_memberships_when_paid": True,
+            "deferred_revenue": "on_date",
+            "deferral_periods": 6,
+        },
     ),
-    "quebec": (cases.changed_account, cases.to_verify, refusals.closed_period),
-}  # fmt: skip
-NOTHING: Mapping[str, tuple[Situation, ...]] = {"montreal": (), "quebec": ()}
+    "estrie": (
+        "Estrie",
+        "E",
+        {"review": True, "deferred_revenue": "on_date", "deferral_periods": 12},
+    ),
+}
+CLOSED_UNTIL = {
+    "montreal": dt.date(2025, 3, 31),
+    "quebec": dt.date(2025, 12, 31),
+    "outaouais": dt.date(2025, 3, 31),
+    "estrie": dt.date(2025, 12, 31),
+}
 
 
-def build(name: str = "small", seed: int = 1) -> World:
-    """The world of that name. Raises ValueError on an unknown name."""
+def chapters(systems: Sequence[str] = DEFAULT_SYSTEMS) -> tuple[Chapter, ...]:
+    """Two chapters on one system, or one chapter for each of several.
+
+    Raises ValueError on a system that is not simulated, twice the same, or more than there are
+    chapters.
+    """
+    if len(set(systems)) != len(systems) or not 0 < len(systems) <= len(SLUGS):
+        raise ValueError(f"between 1 and {len(SLUGS)} different systems, not {list(systems)}")
+    kept_by = systems if len(systems) > 1 else (*systems, *systems)
+    return tuple(_chapter(slug, system) for slug, system in zip(SLUGS, kept_by, strict=False))
+
+
+def _chapter(slug: str, system: str) -> Chapter:
+    name, prefix, settings = _PLACES[slug]
+    company = traits_of(system).companies[slug]
+    return Chapter(str(uuid.uuid5(NAMESPACE, slug)), name, slug, prefix, system, company, settings)
+
+
+_BUSY: tuple[Situation, ...] = (
+    cases.names_with_traps, cases.rounding, cases.line_discount, cases.empty_status,
+    cases.several_payments, cases.payment_first, cases.notice_without_number,
+    cases.unpaid_dues, cases.dues_in_parts,
+    cases.credit_note_before_payment, cases.credit_note_after_payment,
+    cases.credit_note_of_held_invoice, cases.to_verify, cases.linked, cases.changed_account,
+    cases.held_accounts, cases.held_documents, cases.transferred_earlier,
+    cases.typed_by_hand, cases.flagged_without_invoice, refusals.duplicate_key_of_account,
+    refusals.duplicate_name_of_supplier, refusals.invalid_name, refusals.name_too_long,
+    refusals.unknown_customer, refusals.totals_differ, refusals.tax_mismatch,
+    refusals.closed_period, refusals.number_too_long, refusals.foreign_currency,
+    refusals.differs_from_books,
+)  # fmt: skip
+_QUIET: tuple[Situation, ...] = (
+    cases.names_with_traps, cases.in_review, cases.unpaid_dues, cases.dues_in_parts,
+    cases.dues_cancelled, cases.several_payments, cases.payment_first,
+    cases.credit_note_before_payment, cases.linked, cases.to_verify, cases.transferred_earlier,
+    cases.credit_note_of_paid_invoice, refusals.closed_period, refusals.tax_mismatch,
+)  # fmt: skip
+SMALL = {"montreal": _BUSY, "quebec": _QUIET, "outaouais": _BUSY, "estrie": _QUIET}
+_TINY_BUSY: tuple[Situation, ...] = (
+    cases.payment_first, cases.unpaid_dues, cases.credit_note_before_payment,
+    cases.transferred_earlier, cases.typed_by_hand, refusals.duplicate_key_of_account,
+    refusals.tax_mismatch,
+)  # fmt: skip
+_TINY_QUIET: tuple[Situation, ...] = (
+    cases.changed_account, cases.to_verify, cases.dues_in_parts, refusals.closed_period,
+)  # fmt: skip
+TINY = {
+    "montreal": _TINY_BUSY, "quebec": _TINY_QUIET, "outaouais": _TINY_BUSY, "estrie": _TINY_QUIET,
+}  # fmt: skip
+NOTHING: Mapping[str, tuple[Situation, ...]] = dict.fromkeys(SLUGS, ())
+
+
+def build(name: str = "small", seed: int = 1, systems: Sequence[str] = DEFAULT_SYSTEMS) -> World:
+    """The world of that name. Raises ValueError on an unknown name or system."""
+    places = chapters(systems)
     if name == "small":
-        return _build(name, seed, SMALL, accounts=4, invoices=24)
+        return _build(name, seed, places, SMALL, accounts=4, invoices=24)
     if name == "tiny":
-        return _build(name, seed, TINY, accounts=0, invoices=0)
+        return _build(name, seed, places, TINY, accounts=0, invoices=0)
     kind, _, count = name.partition(":")
-    if kind == "large" and count.isdigit() and int(count) >= 2:
-        half = int(count) // 2
-        return _build(name, seed, NOTHING, accounts=max(1, half // 3), invoices=half)
-    raise ValueError(f"unknown world {name!r}; expected small, tiny or large:N with N at least 2")
+    if kind == "large" and count.isdigit() and int(count) >= len(places):
+        share = int(count) // len(places)
+        return _build(name, seed, places, NOTHING, accounts=max(1, share // 3), invoices=share)
+    raise ValueError(
+        f"unknown world {name!r}; expected small, tiny or large:N with N at least {len(places)}"
+    )
 
 
 def chance(name: str) -> random.Random:
@@ -124,30 +177,29 @@ def large(invoices: int, seed: int = 1) -> World:
 
 
 def _build(
-    name: str, seed: int, situations: Mapping[str, tuple[Situation, ...]], *, accounts: int,
-    invoices: int,
+    name: str, seed: int, places: Sequence[Chapter],
+    situations: Mapping[str, tuple[Situation, ...]], *, accounts: int, invoices: int,
 ) -> World:  # fmt: skip
     rows = empty_rows()
     companies: dict[str, Company] = {}
     found: dict[str, dict[str, list[str]]] = {}
-    for chapter in CHAPTERS:
+    for chapter in places:
         scene = _scene(chapter, seed, rows)
         for situation in situations[chapter.slug]:
             situation(scene)
         if accounts:
             ordinary_members(scene, accounts, invoices)
-        companies[chapter.realm_id] = scene.company
+        companies[chapter.company] = scene.company
         found[chapter.slug] = dict(scene.cases)
     judges = [
-        (c.realm_id, Judge(c.slug, c.id, c.settings, companies[c.realm_id], rows)) for c in CHAPTERS
+        (c.company, Judge(c.slug, c.id, c.settings, companies[c.company], rows)) for c in places
     ]
-    return World(name, seed, list(CHAPTERS), rows, companies, judge(judges), found)
+    return World(name, seed, list(places), rows, companies, judge(judges), found)
 
 
 def _scene(chapter: Chapter, seed: int, rows: dict[str, list[Row]]) -> Scene:
     rng = chance(f"{seed}/{chapter.slug}")
-    prefix = {"montreal": "M", "quebec": "Q"}[chapter.slug]
-    desk = Desk(chapter.slug, chapter.id, prefix, rng, rows)
+    desk = Desk(chapter.slug, chapter.id, chapter.prefix, rng, rows)
     rows["membri_chapters"].append(
         {
             "membri_chapterid": chapter.id,
@@ -157,10 +209,13 @@ def _scene(chapter: Chapter, seed: int, rows: dict[str, list[Row]]) -> Scene:
         }
     )
     company = Company(
-        chapter.realm_id, f"Association {chapter.name} inc.", CLOSED_UNTIL[chapter.slug]
+        chapter.company,
+        f"Association {chapter.name} inc.",
+        CLOSED_UNTIL[chapter.slug],
+        traits_of(chapter.system),
     )
     scene = Scene(desk, company, rng)
     for name in ("Postes Canada", "Fournitures Denis & Fils"):
-        company.vendor(name)
+        company.supplier(name)
     company.customer("Client comptant")
     return scene

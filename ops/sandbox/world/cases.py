@@ -17,12 +17,14 @@ HUNDRED = Decimal("100.00")
 
 
 def names_with_traps(scene: Scene) -> None:
-    """Accents, ligatures, apostrophes of both kinds, `&`, quotes, a backslash, 160 characters."""
+    """Accents, ligatures, apostrophes of both kinds, `&`, quotes, a backslash, 160 characters or as
+    many as the books take."""
+    longest = min(160, scene.company.traits.name_max)
     long = "Regroupement québécois des œuvres d’entraide & d'économie sociale — " * 3
     for name in (
         "L'Œuvre d’Élodie & Frères (Montréal)",
         'Café « Chez "Zoé" » \\ Traiteur',
-        long[:159] + "é",
+        long[: longest - 1] + "é",
     ):
         account = scene.case("trap_name", scene.member(name))
         invoice = scene.desk.invoice(account, "event", [Line("Congrès annuel", HUNDRED)])
@@ -147,7 +149,7 @@ def linked(scene: Scene) -> None:
     for status in ("transferred", "on_hold"):
         name = scene.name()
         customer = scene.company.customer(name)
-        account = scene.desk.account(name, new=False, status=status, reference=customer.name)
+        account = scene.desk.account(name, new=False, status=status, reference=customer.key)
         scene.case("linked", account)
         lines = scene.lines("sponsor")
         invoice = scene.case("linked_invoice", scene.desk.invoice(account, "sponsor", lines))
@@ -157,11 +159,7 @@ def linked(scene: Scene) -> None:
 def changed_account(scene: Scene) -> None:
     """A transferred account whose name and phone a person changed: the customer is updated."""
     before, now = scene.name(), scene.name()
-    account = scene.desk.account(now, reference=before, phone="418-555-0199")
-    scene.case("changed_account", account)
-    scene.company.customer(
-        before, marker=f"membri:account:{account['accountid']}", phone="418-555-0100"
-    )
+    account = scene.case("changed_account", scene.changed_member(before, now))
     scene.case("changed_invoice", scene.desk.invoice(account, "manual", scene.lines("manual")))
 
 
@@ -222,3 +220,24 @@ def typed_by_hand(scene: Scene) -> None:
 def flagged_without_invoice(scene: Scene) -> None:
     """No customer without a transaction."""
     scene.case("no_invoice", scene.member())
+
+
+def dues_in_parts(scene: Scene) -> None:
+    """A fee paid in three parts whose cents do not divide, and one of a cent for each month."""
+    account, lines = scene.member(), [Line("Cotisation annuelle", Decimal("100.01"))]
+    invoice = scene.case("dues_in_parts", scene.desk.invoice(account, "renewal", lines, state=PAID))
+    third = cents(amount_of(lines) / 3)
+    for part in (third, third, amount_of(lines) - third * 2):
+        scene.case("dues_part", scene.desk.payment(invoice, part))
+    small = [Line("Cotisation symbolique", Decimal("0.13"), taxable=False)]
+    notice = scene.desk.invoice(account, "membership", small, state=PAID)
+    scene.case("dues_of_cents", scene.desk.payment(notice, Decimal("0.13")))
+
+
+def dues_cancelled(scene: Scene) -> None:
+    """A fee cancelled before anybody paid it: its credit note defers nothing."""
+    account, lines = scene.member(), [Line("Cotisation annuelle", Decimal("240.00"))]
+    scene.desk.invoice(account, "event", scene.lines("event"))
+    invoice = scene.desk.invoice(account, "renewal", lines, state=CANCELLED)
+    note = scene.desk.invoice(account, "renewal", lines, corrects=invoice)
+    scene.case("dues_cancelled", note)

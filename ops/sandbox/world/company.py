@@ -1,7 +1,7 @@
-"""The books of one company before we come: customers, vendors, documents made by hand or earlier.
+"""The books of one company before we come: customers, suppliers, documents made by hand or earlier.
 
 In: what an accountant entered. Out: plain facts for the expectation (`customers`, `documents`, …),
-and the same as QuickBooks objects for the sandbox's seed (`objects`).
+and the same as the seed of whichever simulated system keeps these books (`seed`).
 """
 
 from __future__ import annotations
@@ -10,36 +10,44 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
+from ops.sandbox.kernel.books import (
+    SeedCompany,
+    SeedCustomer,
+    SeedDocument,
+    SeedLine,
+    SeedPayment,
+)
 from ops.sandbox.world.membri_rows import Line, figures
 from ops.sandbox.world.taxes import ZERO
+from ops.sandbox.world.traits import Traits, short_number
 
 FIRST_ID = 5000
-"""Above every id of the default company (items, accounts, tax codes)."""
+"""Above every id of a default company (items, accounts, tax codes)."""
 
 
 @dataclass
 class BookCustomer:
-    """A customer or a vendor. `marker`: our Notes text when an earlier transfer made it."""
+    """`key`: what a person finds it by. `record`: the account of Membri that an earlier transfer
+    made it from; empty when a person did."""
 
     id: str
+    key: str
     name: str
-    marker: str = ""
+    record: str = ""
     phone: str = ""
 
 
 @dataclass
 class BookDocument:
-    """An invoice or a credit memo. `balance`: what is still open, in dollars."""
+    """An invoice. `record`: the one of Membri it was made from. `balance`: still open, dollars."""
 
     id: str
-    kind: str
     customer: BookCustomer
     number: str
     day: dt.date
     lines: Sequence[Line]
-    marker: str = ""
+    record: str = ""
     balance: Decimal = ZERO
 
     @property
@@ -60,32 +68,35 @@ class BookPayment:
     document: BookDocument
     amount: Decimal
     day: dt.date
-    marker: str = ""
+    record: str = ""
 
 
 @dataclass
 class Company:
     """One company's books. `closed_until`: the last day of the closed period."""
 
-    realm_id: str
+    key: str
     name: str
     closed_until: dt.date
+    traits: Traits
     customers: list[BookCustomer] = field(default_factory=list)
-    vendors: list[BookCustomer] = field(default_factory=list)
+    suppliers: list[str] = field(default_factory=list)
     documents: list[BookDocument] = field(default_factory=list)
     payments: list[BookPayment] = field(default_factory=list)
     last_id: int = FIRST_ID
 
-    def customer(self, name: str, *, marker: str = "", phone: str = "") -> BookCustomer:
-        found = BookCustomer(self._next_id(), name, marker, phone)
+    def customer(
+        self, name: str, *, number: str = "", record: str = "", phone: str = ""
+    ) -> BookCustomer:
+        """`number`: its own where customers have one; made up for one that a person entered."""
+        made = self._next_id()
+        key = (number or f"H{made}") if self.traits.key == "number" else name
+        found = BookCustomer(made, key, name, record, phone)
         self.customers.append(found)
         return found
 
-    def vendor(self, name: str) -> BookCustomer:
-        """A supplier: QuickBooks keeps its name from customers."""
-        found = BookCustomer(self._next_id(), name)
-        self.vendors.append(found)
-        return found
+    def supplier(self, name: str) -> None:
+        self.suppliers.append(name)
 
     def invoice(
         self,
@@ -94,95 +105,59 @@ class Company:
         *,
         number: str,
         day: dt.date,
-        marker: str = "",
+        record: str = "",
     ) -> BookDocument:
-        document = BookDocument(
-            self._next_id(), "Invoice", customer, number, day, tuple(lines), marker
-        )
+        document = BookDocument(self._next_id(), customer, number, day, tuple(lines), record)
         document.balance = document.total
         self.documents.append(document)
         return document
 
-    def payment(self, document: BookDocument, amount: Decimal, *, marker: str = "") -> BookPayment:
+    def payment(self, document: BookDocument, amount: Decimal, *, record: str = "") -> BookPayment:
         """Raises ValueError when more is paid than is open."""
         if amount > document.balance:
             raise ValueError(f"{document.number}: {amount} paid on a balance of {document.balance}")
-        payment = BookPayment(self._next_id(), document, amount, document.day, marker)
+        payment = BookPayment(self._next_id(), document, amount, document.day, record)
         document.balance -= amount
         self.payments.append(payment)
         return payment
 
+    def seed(self) -> SeedCompany:
+        """The books as the simulated system takes them."""
+        return SeedCompany(
+            self.name,
+            self.closed_until,
+            tuple(
+                SeedCustomer(c.id, c.key, c.name, self._mark("account", c.record), c.phone)
+                for c in self.customers
+            ),
+            tuple(self.suppliers),
+            tuple(
+                SeedDocument(
+                    d.id,
+                    d.customer.id,
+                    d.number,
+                    d.day,
+                    tuple(SeedLine(line.product, line.net, line.taxable) for line in d.lines),
+                    self._mark("invoice", d.record),
+                )
+                for d in self.documents
+            ),
+            tuple(
+                SeedPayment(
+                    p.id,
+                    p.document.id,
+                    p.amount,
+                    p.day,
+                    short_number("MP", p.record) if p.record else "",
+                    self._mark("payment", p.record),
+                )
+                for p in self.payments
+            ),
+        )
+
+    def _mark(self, what: str, record: str) -> str:
+        return self.traits.mark(what, record) if record else ""
+
     def _next_id(self) -> str:
         self.last_id += 1
         return str(self.last_id)
-
-
-@dataclass(frozen=True)
-class Chart:
-    """The ids of the default company that documents point at."""
-
-    item: str
-    deposit: str
-    taxable: str
-    exempt: str
-
-
-def objects(company: Company, chart: Chart) -> dict[str, list[dict[str, Any]]]:
-    """The company's books as QuickBooks objects by entity (quickbooks-online.md, section 6).
-
-    Taxes, totals and balances are left to the service, as when a person enters the document.
-    """
-    return {
-        "Customer": [_customer(customer) for customer in company.customers],
-        "Vendor": [{"Id": v.id, "DisplayName": v.name} for v in company.vendors],
-        "Invoice": [_document(document, chart) for document in company.documents],
-        "Payment": [_payment(payment, chart) for payment in company.payments],
-    }
-
-
-def _customer(customer: BookCustomer) -> dict[str, Any]:
-    return {
-        "Id": customer.id,
-        "DisplayName": customer.name,
-        **({"Notes": customer.marker} if customer.marker else {}),
-        **({"PrimaryPhone": {"FreeFormNumber": customer.phone}} if customer.phone else {}),
-    }
-
-
-def _document(document: BookDocument, chart: Chart) -> dict[str, Any]:
-    return {
-        "Id": document.id,
-        "DocNumber": document.number,
-        "TxnDate": document.day.isoformat(),
-        "DueDate": (document.day + dt.timedelta(days=30)).isoformat(),
-        "CustomerRef": {"value": document.customer.id},
-        "GlobalTaxCalculation": "TaxExcluded",
-        **({"PrivateNote": document.marker} if document.marker else {}),
-        "Line": [_line(line, chart) for line in document.lines],
-    }
-
-
-def _line(line: Line, chart: Chart) -> dict[str, Any]:
-    code = chart.taxable if line.taxable else chart.exempt
-    return {
-        "Amount": line.net,
-        "Description": line.product,
-        "DetailType": "SalesItemLineDetail",
-        "SalesItemLineDetail": {
-            "ItemRef": {"value": chart.item},
-            "TaxCodeRef": {"value": code},
-        },
-    }
-
-
-def _payment(payment: BookPayment, chart: Chart) -> dict[str, Any]:
-    link = {"TxnId": payment.document.id, "TxnType": "Invoice"}
-    return {
-        "Id": payment.id,
-        "TxnDate": payment.day.isoformat(),
-        "CustomerRef": {"value": payment.document.customer.id},
-        "TotalAmt": payment.amount,
-        "DepositToAccountRef": {"value": chart.deposit},
-        **({"PrivateNote": payment.marker} if payment.marker else {}),
-        "Line": [{"Amount": payment.amount, "LinkedTxn": [link]}],
-    }

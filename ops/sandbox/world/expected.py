@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -27,18 +28,21 @@ class RecordOutcome:
     reference: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExpectedCustomer:
-    """`marker` and `phone` are compared when not empty."""
+    """`record`: the account we made it from, empty when we did not. `phone` is compared when not
+    empty."""
 
+    key: str
     name: str
-    marker: str = ""
+    record: str = ""
     phone: str = ""
 
 
 @dataclass
 class ExpectedDocument:
-    """An invoice or a credit memo: dollars, to the cent."""
+    """An invoice or a credit note: dollars, to the cent. `customer`: its key. `number` empty:
+    Membri gave it none."""
 
     kind: str
     number: str
@@ -57,24 +61,41 @@ class ExpectedPayment:
     applied: dict[str, Decimal]
 
 
+@dataclass(frozen=True, order=True)
+class ExpectedEntry:
+    """One period of a deferred revenue, in dollars."""
+
+    day: dt.date
+    amount: Decimal
+
+
 @dataclass
 class ExpectedBooks:
-    """One company. Documents and payments are keyed by their marker, or by `Entity:Id` when a
-    person made them; applications by the id of their credit note."""
+    """One company. Documents and payments are keyed by the id of their record in Membri, or by
+    `by hand <id>` when a person made them; applications by the id of their credit note. `entries`
+    are there once their day has come, or at once where `upfront`."""
 
+    system: str
+    chapter: str
     customers: dict[str, ExpectedCustomer] = field(default_factory=dict)
     documents: dict[str, ExpectedDocument] = field(default_factory=dict)
     payments: dict[str, ExpectedPayment] = field(default_factory=dict)
-    applications: dict[str, ExpectedPayment] = field(default_factory=dict)
-    vendors: tuple[str, ...] = ()
+    applications: dict[str, tuple[str, Decimal]] = field(default_factory=dict)
+    suppliers: Sequence[str] = ()
+    entries: list[ExpectedEntry] = field(default_factory=list)
+    upfront: bool = False
+
+    def entries_on(self, today: dt.date) -> list[ExpectedEntry]:
+        """Those that must be in the books by then."""
+        return sorted(one for one in self.entries if self.upfront or one.day <= today)
 
 
 @dataclass
 class Expected:
-    """Records by id, books by realm."""
+    """Records by id, books by the key of their company."""
 
     records: dict[str, RecordOutcome] = field(default_factory=dict)
-    realms: dict[str, ExpectedBooks] = field(default_factory=dict)
+    companies: dict[str, ExpectedBooks] = field(default_factory=dict)
 
     def errors(self) -> Counter[str]:
         """How many records we put in error, by reason."""
@@ -92,19 +113,6 @@ class Expected:
         return ((key, o) for key, o in self.records.items() if o.entity == entity)
 
 
-def invoice_marker(record_id: str) -> str:
-    """The PrivateNote of an invoice or a credit memo."""
-    return f"membri:invoice:{record_id}"
-
-
-def payment_marker(record_id: str) -> str:
-    return f"membri:payment:{record_id}"
-
-
-def account_marker(record_id: str) -> str:
-    """The Notes of a customer we made."""
-    return f"membri:account:{record_id}"
-
-
-APPLICATION_MARKER = "membri:application:"
-"""Starts the PrivateNote of the zero payment that applies a credit note; its id follows."""
+def by_hand(book_id: str) -> str:
+    """The key of what a person made in the books."""
+    return f"by hand {book_id}"

@@ -12,17 +12,18 @@ import http.client
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from ops.sandbox.world.build import CHAPTERS, chance
+from ops.sandbox.world.build import DEFAULT_SYSTEMS, chance, chapters
 from ops.sandbox.world.company import Company
 from ops.sandbox.world.membri_rows import STATUS, Desk, Row, empty_rows
 from ops.sandbox.world.ordinary import TYPES, bill
 from ops.sandbox.world.scene import Scene
+from ops.sandbox.world.traits import traits_of
 
 LOG = logging.getLogger(__name__)
 TABLES = ("accounts", "invoices", "invoicedetails")
@@ -40,13 +41,17 @@ class Registration:
     payments: list[Row]
 
 
-def registrations(seed: int, count: int) -> Iterator[Registration]:
+def registrations(
+    seed: int, count: int, systems: Sequence[str] = DEFAULT_SYSTEMS
+) -> Iterator[Registration]:
     """That many new members, in turn of each chapter."""
     scenes = []
-    for chapter, prefix in zip(CHAPTERS, ("ML", "QL"), strict=True):
+    for chapter in chapters(systems):
         rng = chance(f"{seed}/live/{chapter.slug}")
+        prefix = f"{chapter.prefix}L"
         desk = Desk(chapter.slug, chapter.id, prefix, rng, empty_rows(), numbers=FIRST_NUMBER)
-        company = Company(chapter.realm_id, chapter.name, dt.date.min)
+        traits = traits_of(chapter.system)
+        company = Company(chapter.company, chapter.name, dt.date.min, traits)
         scenes.append(Scene(desk, company, rng))
     for number in range(count):
         scene = scenes[number % len(scenes)]
@@ -79,7 +84,7 @@ def correction(accounts: list[Row], invoices: list[Row], today: dt.date) -> dict
         changes: dict[str, Any] = {}
         if len(row["invoicenumber"] or "") > 21:
             changes = {"invoicenumber": row["invoicenumber"][:21]}
-        elif (row["membri_invoicedate"] or "") < "2025-04-01":
+        elif (row["membri_invoicedate"] or "") < "2026-01-01":
             changes = {"membri_invoicedate": today.isoformat()}
         if changes:
             return {"table": "invoice", "id": row["invoiceid"], "set": {**changes, **again}}
@@ -89,8 +94,16 @@ def correction(accounts: list[Row], invoices: list[Row], today: dt.date) -> dict
 class Members(threading.Thread):
     """Goes on until everybody registered or `stop` is set. `interval_s`: between two steps."""
 
-    def __init__(self, admin_url: str, seed: int, count: int, interval_s: float) -> None:
+    def __init__(
+        self,
+        admin_url: str,
+        seed: int,
+        count: int,
+        interval_s: float,
+        systems: Sequence[str] = DEFAULT_SYSTEMS,
+    ) -> None:
         super().__init__(name="members", daemon=True)
+        self._systems = systems
         self._admin = Admin(admin_url)
         self._seed = seed
         self._count = count
@@ -99,7 +112,7 @@ class Members(threading.Thread):
 
     def run(self) -> None:
         late: list[Row] = []
-        for number, one in enumerate(registrations(self._seed, self._count), 1):
+        for number, one in enumerate(registrations(self._seed, self._count, self._systems), 1):
             if self.stop.wait(self._interval_s):
                 return
             try:

@@ -37,7 +37,7 @@ METHOD = {n: FIRST_CHOICE + i for i, n in enumerate(("cheque", "card", "transfer
 BILLED = (0, 4)
 PAID = (2, 100001)
 CANCELLED = (3, 100003)
-FIRST_MOMENT = dt.datetime(2025, 9, 2, 13, 0, tzinfo=dt.UTC)
+FIRST_MOMENT = dt.datetime(2026, 6, 2, 13, 0, tzinfo=dt.UTC)
 OLD_ERROR = "Une erreur corrigée par personne : champ obligatoire manquant."
 USD = str(uuid.uuid5(uuid.NAMESPACE_URL, "membri-sync/world/USD"))
 
@@ -192,7 +192,7 @@ class Desk:
 
     def next_number(self) -> str:
         self.numbers += 1
-        return f"{self.prefix}-2025-{self.numbers:05d}"
+        return f"{self.prefix}-2026-{self.numbers:05d}"
 
     def new_id(self) -> str:
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))

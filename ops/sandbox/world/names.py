@@ -41,7 +41,10 @@ STREETS = (
 CITIES = {
     "montreal": (("Montréal", "H2X 1Y4"), ("Laval", "H7V 2L1"), ("Longueuil", "J4K 5G4")),
     "quebec": (("Québec", "G1R 4P5"), ("Lévis", "G6V 8R2"), ("Trois-Rivières", "G9A 5L9")),
+    "outaouais": (("Gatineau", "J8X 2K1"), ("Cantley", "J8V 3A4"), ("Chelsea", "J9B 1L2")),
+    "estrie": (("Sherbrooke", "J1H 1R4"), ("Magog", "J1X 2B7"), ("Granby", "J2G 2T9")),
 }
+SLUGS = tuple(CITIES)
 
 PRODUCTS = {
     "membership": ("Cotisation annuelle", "Droit d'entrée", "Frais d’adhésion"),

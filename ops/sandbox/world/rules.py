@@ -8,13 +8,13 @@ invoice, credit note, payment, until nothing can change any more.
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from ops.sandbox.world.company import BookCustomer, BookDocument, Company
+from ops.sandbox.world.deferral import entries
 from ops.sandbox.world.expected import (
     Expected,
     ExpectedBooks,
@@ -22,17 +22,14 @@ from ops.sandbox.world.expected import (
     ExpectedDocument,
     ExpectedPayment,
     RecordOutcome,
-    account_marker,
-    invoice_marker,
-    payment_marker,
+    by_hand,
 )
-from ops.sandbox.world.membri_rows import PAID, STATUS, TYPE, USD, Row
-from ops.sandbox.world.taxes import ZERO, taxes, total
+from ops.sandbox.world.membri_rows import CANCELLED, PAID, STATUS, TYPE, USD, Row
+from ops.sandbox.world.taxes import taxes, total
 
 NAMES = {value: name for name, value in STATUS.items()}
 HELD = ("on_hold", "in_review", "do_not_sync", "transfer_error")
 DUES = (TYPE["membership"], TYPE["renewal"])
-DOC_NUMBER_MAX = 21  # quickbooks-online.md, section 6.3
 
 
 def status_of(row: Row) -> str:
@@ -42,7 +39,7 @@ def status_of(row: Row) -> str:
 
 @dataclass(frozen=True)
 class _Usable:
-    """Whether documents of an account may go: under which customer, or what they wait for."""
+    """Whether documents of an account may go: under which customer's key, or what they wait for."""
 
     customer: str = ""
     waiting: str = ""
@@ -60,8 +57,10 @@ class Judge:
         rows: Mapping[str, list[Row]],
     ) -> None:
         self._chapter = chapter
+        self._settings = settings
         self._dues_when_paid = bool(settings.get("sync_memberships_when_paid"))
         self._company = company
+        self._traits = company.traits
         self._accounts = [
             r for r in rows["accounts"] if r["_membri_mainchapterid_value"] == chapter_id
         ]
@@ -78,7 +77,8 @@ class Judge:
         self._in_books: dict[str, str] = {}
         self._taken: set[str] = set()
         self.records: dict[str, RecordOutcome] = {}
-        self.books = ExpectedBooks()
+        upfront = settings.get("deferred_revenue") == "upfront"
+        self.books = ExpectedBooks(company.traits.system, chapter, upfront=upfront)
 
     def judge(self) -> None:
         self._as_before()
@@ -100,23 +100,25 @@ class Judge:
 
     def _as_before(self) -> None:
         company = self._company
-        self.books.vendors = tuple(vendor.name for vendor in company.vendors)
-        self._taken = {_folded(one.name) for one in (*company.customers, *company.vendors)}
+        self.books.suppliers = tuple(company.suppliers)
+        names = [one.key for one in company.customers]
+        if self._traits.suppliers_share_names:
+            names += company.suppliers
+        self._taken = {self._traits.folded(name) for name in names}
         for customer in company.customers:
-            self.books.customers[customer.name] = ExpectedCustomer(
-                customer.name, customer.marker, customer.phone
+            self.books.customers[customer.key] = ExpectedCustomer(
+                customer.key, customer.name, customer.record, customer.phone
             )
         for document in company.documents:
             self.books.documents[_document_key(document)] = ExpectedDocument(
-                document.kind, document.number, document.customer.name,
+                "invoice", document.number, document.customer.key,
                 document.total, document.tax, document.balance,
             )  # fmt: skip
-            if document.marker:
-                self._in_books[document.marker.rpartition(":")[2]] = document.marker
+            if document.record:
+                self._in_books[document.record] = document.record
         for payment in company.payments:
-            key = payment.marker or f"Payment:{payment.id}"
-            self.books.payments[key] = ExpectedPayment(
-                payment.document.customer.name,
+            self.books.payments[payment.record or by_hand(payment.id)] = ExpectedPayment(
+                payment.document.customer.key,
                 payment.amount,
                 {_document_key(payment.document): payment.amount},
             )
@@ -136,16 +138,15 @@ class Judge:
         elif not has_invoice:
             self._keep(row, "account", status, "waits_for_invoice")
             self._blocks(row, "waits_for_account")
-        elif problem := self._name_problem(row["name"]):
+        elif problem := self._account_problem(row):
             self._refuse(row, "account", problem)
             self._blocks(row, "waits_for_account")
         else:
-            name = row["name"]
-            marker = account_marker(row["accountid"])
-            self.books.customers[name] = ExpectedCustomer(name, marker)
-            self._taken.add(_folded(name))
-            self._move(row, "account", name)
-            self._usable[row["accountid"]] = _Usable(name)
+            key = self._key(row)
+            self.books.customers[key] = ExpectedCustomer(key, row["name"], row["accountid"])
+            self._taken.add(self._traits.folded(key))
+            self._move(row, "account", key)
+            self._usable[row["accountid"]] = _Usable(key)
 
     def _linked_account(self, row: Row, status: str, reference: str, *, has_invoice: bool) -> None:
         customer = self._customer(reference)
@@ -158,32 +159,47 @@ class Judge:
             return
         if status != "to_transfer":
             self._keep(row, "account", status)
-            self._usable[row["accountid"]] = _Usable(customer.name)
+            self._usable[row["accountid"]] = _Usable(customer.key)
             return
-        self._rename(customer, row)
-        self._move(row, "account", row["name"])
-        self._usable[row["accountid"]] = _Usable(row["name"])
+        key = self._update(customer, row)
+        self._move(row, "account", key)
+        self._usable[row["accountid"]] = _Usable(key)
 
-    def _rename(self, customer: BookCustomer, row: Row) -> None:
-        before, name = customer.name, row["name"]
+    def _update(self, customer: BookCustomer, row: Row) -> str:
+        """The customer's key afterwards: another one where its name is the key."""
+        before = customer.key
+        key = row["name"] if self._traits.key == "name" else before
         del self.books.customers[before]
-        self.books.customers[name] = ExpectedCustomer(name, customer.marker, row["telephone1"])
-        self._taken ^= {_folded(before), _folded(name)}
+        self.books.customers[key] = ExpectedCustomer(
+            key, row["name"], customer.record, row["telephone1"]
+        )
+        self._taken ^= {self._traits.folded(before)}
+        self._taken |= {self._traits.folded(key)}
         for document in self.books.documents.values():
             if document.customer == before:
-                document.customer = name
-        for key, payment in self.books.payments.items():
+                document.customer = key
+        for paid, payment in self.books.payments.items():
             if payment.customer == before:
-                self.books.payments[key] = ExpectedPayment(name, payment.total, payment.applied)
+                self.books.payments[paid] = ExpectedPayment(key, payment.total, payment.applied)
+        return key
 
-    def _customer(self, name: str) -> BookCustomer | None:
+    def _key(self, row: Row) -> str:
+        key: str = row["name"] if self._traits.key == "name" else row["accountnumber"]
+        return key
+
+    def _customer(self, key: str) -> BookCustomer | None:
+        wanted = self._traits.folded(key)
         customers = self._company.customers
-        return next((c for c in customers if _folded(c.name) == _folded(name)), None)
+        return next((c for c in customers if self._traits.folded(c.key) == wanted), None)
 
-    def _name_problem(self, name: str) -> str:
-        if ":" in name:
+    def _account_problem(self, row: Row) -> str:
+        if ":" in row["name"] and not self._traits.colon_in_names:
             return "invalid_characters"
-        return "duplicate_name" if _folded(name) in self._taken else ""
+        if len(row["name"]) > self._traits.name_max:
+            return "too_long"
+        if self._traits.folded(self._key(row)) in self._taken:
+            return f"duplicate_{self._traits.key}"
+        return ""
 
     # invoices and credit notes: rules 6 to 8, 12, 15
 
@@ -211,17 +227,16 @@ class Judge:
         elif row["membri_syncreference"]:
             self._by_hand(row, row["membri_syncreference"])
         else:
-            marker = invoice_marker(record_id)
             amount = abs(row["totalamount"])
-            self.books.documents[marker] = ExpectedDocument(
-                "CreditMemo" if corrected else "Invoice",
+            self.books.documents[record_id] = ExpectedDocument(
+                "credit_note" if corrected else "invoice",
                 row["invoicenumber"] or "",
                 usable.customer,
                 amount,
                 abs(row["totaltax"]),
                 amount,
             )
-            self._in_books[record_id] = marker
+            self._in_books[record_id] = record_id
             self._move(row, "invoice")
 
     def _invoice_problem(self, row: Row) -> str:
@@ -231,7 +246,7 @@ class Judge:
         gst, qst = row["membri_gstamount"], row["membri_qstamount"]
         if row.get("_transactioncurrencyid_value") == USD:
             return "currency_not_supported"
-        if len(row["invoicenumber"] or "") > DOC_NUMBER_MAX:
+        if len(row["invoicenumber"] or "") > self._traits.number_max:
             return "too_long"
         if net + gst + qst != row["totalamount"]:
             return "totals_differ"
@@ -239,7 +254,8 @@ class Judge:
             return ""
         if dt.date.fromisoformat(row["membri_invoicedate"]) <= self._company.closed_until:
             return "closed_period"
-        return "" if (abs(gst), abs(qst)) == taxes(abs(taxable)) else "tax_mismatch"
+        right = not self._traits.computes_taxes or (abs(gst), abs(qst)) == taxes(abs(taxable))
+        return "" if right else "tax_mismatch"
 
     def _by_hand(self, row: Row, reference: str) -> None:
         found = [d for d in self._company.documents if d.number == reference]
@@ -265,10 +281,23 @@ class Judge:
             document.balance -= amount
             if document.balance < 0:
                 raise ValueError(f"the world overpays {document.number}: order would decide")
-            self.books.payments[payment_marker(row["membri_paymentid"])] = ExpectedPayment(
+            self.books.payments[row["membri_paymentid"]] = ExpectedPayment(
                 document.customer, amount, {key: amount}
             )
             self._move(row, "payment")
+            self._defer(row)
+
+    def _defer(self, row: Row) -> None:
+        """Rule 11: the payment of a membership fee makes journal entries."""
+        off = self._settings.get("deferred_revenue", "off") == "off"
+        invoice = next(
+            i for i in self._invoices if i["invoiceid"] == row["_membri_invoiceid_value"]
+        )
+        cancelled = invoice["statecode"] == CANCELLED[0]
+        if off or cancelled or invoice["membri_invoicetype"] not in DUES:
+            return
+        paid = [p for p in self._payments if p["_membri_invoiceid_value"] == invoice["invoiceid"]]
+        self.books.entries += entries(self._settings, invoice, paid, row)
 
     def _apply(self, note: Row) -> None:
         credit_key = self._in_books.get(note["invoiceid"])
@@ -281,9 +310,7 @@ class Judge:
             return
         credit.balance -= amount
         invoice.balance -= amount
-        self.books.applications[note["invoiceid"]] = ExpectedPayment(
-            credit.customer, ZERO, {credit_key: amount, invoice_key: amount}
-        )
+        self.books.applications[note["invoiceid"]] = (invoice_key, amount)
 
     # outcomes
 
@@ -310,24 +337,19 @@ class Judge:
 
 
 def judge(judges: Iterable[tuple[str, Judge]]) -> Expected:
-    """The end of every chapter; `judges` pairs each with its realm."""
+    """The end of every chapter; `judges` pairs each with the key of its company."""
     expected = Expected()
-    for realm_id, one in judges:
+    for company, one in judges:
         one.judge()
         expected.records |= one.records
-        expected.realms[realm_id] = one.books
+        expected.companies[company] = one.books
     return expected
 
 
 def _document_key(document: BookDocument) -> str:
-    return document.marker or f"{document.kind}:{document.id}"
+    return document.record or by_hand(document.id)
 
 
 def _net(line: Row) -> Decimal:
     net: Decimal = line["baseamount"] - line["manualdiscountamount"]
     return net
-
-
-def _folded(name: str) -> str:
-    """What QuickBooks holds for the same name (quickbooks-online.md, section 6.1)."""
-    return unicodedata.normalize("NFC", name).strip().casefold()

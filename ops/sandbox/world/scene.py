@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ops.sandbox.world.company import BookCustomer, BookDocument, Company
-from ops.sandbox.world.expected import account_marker, invoice_marker, payment_marker
 from ops.sandbox.world.membri_rows import Desk, Line, Row, figures
 from ops.sandbox.world.names import (
     FIRST_NAMES,
@@ -70,9 +69,22 @@ class Scene:
 
     def known_member(self, name: str = "") -> tuple[Row, BookCustomer]:
         """An account that we transferred earlier, and its customer."""
-        name = name or self.name()
-        row = self.desk.account(name, status="transferred", reference=name)
-        return row, self.company.customer(name, marker=account_marker(row["accountid"]))
+        return self._known(name or self.name(), "transferred", "")
+
+    def changed_member(self, before: str, now: str) -> Row:
+        """One that we transferred under the name before, and whose name and phone changed since."""
+        row, customer = self._known(now, "to_transfer", "418-555-0199")
+        customer.name, customer.phone = before, "418-555-0100"
+        if self.company.traits.key == "name":
+            customer.key = before
+        row["membri_syncreference"] = customer.key
+        return row
+
+    def _known(self, name: str, status: str, phone: str) -> tuple[Row, BookCustomer]:
+        row = self.desk.account(name, status=status, phone=phone or None)
+        customer = self.company.customer(name, number=row["accountnumber"], record=row["accountid"])
+        row["membri_syncreference"] = customer.key
+        return row, customer
 
     def known_invoice(
         self, account: Row, customer: BookCustomer, lines: list[Line]
@@ -84,7 +96,7 @@ class Scene:
             lines,
             number=row["invoicenumber"],
             day=dt.date.fromisoformat(row["membri_invoicedate"]),
-            marker=invoice_marker(row["invoiceid"]),
+            record=row["invoiceid"],
         )
         row["membri_syncreference"] = document.number
         return row, document
@@ -92,9 +104,7 @@ class Scene:
     def known_payment(self, invoice: Row, document: BookDocument, amount: Decimal) -> Row:
         """A payment that we transferred earlier."""
         row = self.desk.payment(invoice, amount, status="transferred")
-        paid = self.company.payment(
-            document, amount, marker=payment_marker(row["membri_paymentid"])
-        )
+        paid = self.company.payment(document, amount, record=row["membri_paymentid"])
         row["membri_syncreference"] = paid.id
         return row
 
