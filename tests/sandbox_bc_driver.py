@@ -132,7 +132,7 @@ class Driver:
         return self.raw(method, url, sent, content)
 
     def get(self, path: str, **params: str) -> Answer:
-        return self.call("GET", path, **params)
+        return self.call("GET", path, headers=None, **params)
 
     def post(self, path: str, body: Any = None) -> Answer:
         return self.call("POST", path, body)

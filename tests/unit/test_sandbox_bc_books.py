@@ -131,3 +131,7 @@ def test_applied_credit_notes_entries_and_what_was_left_behind_are_told():
 def test_a_seed_for_another_system_and_a_company_there_already_are_refused(seeded):
     with pytest.raises(ValueError, match="there already"):
         SIMULATION.seed(seeded, {COMPANY: company()})
+    other = "6d115c9c-44e3-ea11-bb43-000d3a2feca1"
+    too_long = company(customers=[SeedCustomer("1", "M" * 21, "Anne")], documents=[], payments=[])
+    with pytest.raises(ValueError, match="StringExceededLength"):
+        SIMULATION.seed(seeded, {other: too_long})

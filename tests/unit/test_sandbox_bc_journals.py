@@ -3,7 +3,7 @@
 import pytest
 
 from ops.sandbox.business_central.company import BANK, DEFERRED, DUES, RECEIVABLE
-from tests.sandbox_bc_driver import Driver, payment
+from tests.sandbox_bc_driver import COMPANY, Driver, payment
 
 
 @pytest.fixture
@@ -321,3 +321,41 @@ def test_a_line_may_be_corrected_before_posting(driver, invoice):
     )
     assert post(driver, journal).status == 204
     assert driver.read(f"salesInvoices({invoice['id']})")["remainingAmount"] == 100
+
+
+def test_a_job_that_fails_leaves_its_lines_and_tells_why(driver):
+    driver.set(post_with_job_queue=True)
+    journal = journal_with(driver, period("2026-03-31"))
+    assert post(driver, journal).status == 204
+    driver.accountant(closed_until="2026-12-31")
+    driver.accountant(run_job_queue=True)
+    assert len(lines_in(driver, journal)) == 1
+    (job,) = driver.system.dump()[COMPANY]["_jobs"]
+    assert "range of allowed posting dates" in job["error"]
+
+
+def test_a_person_posts_a_batch_and_a_line_may_be_a_customers(driver, invoice):
+    customer = period("2026-03-31", accountType="Customer", accountNumber="M-00042", amount=7)
+    journal_with(driver, customer, code="CLIENT")
+    driver.accountant(post_batch="CLIENT")
+    found = driver.read("generalLedgerEntries", filter="documentNumber eq 'RPA-03'")["value"]
+    assert [one["accountNumber"] for one in found] == [RECEIVABLE, DUES]
+    assert driver.read("customers")["value"][0]["balanceDue"] == 121.98
+
+
+def test_a_batch_is_made_with_its_lines_renamed_and_a_line_moved_to_another_account(driver):
+    made = driver.made("journals", {"code": "UN", "journalLines": [period("2026-03-31")]})
+    path = f"journals({made['id']})"
+    assert driver.patch(path, {"code": "DEUX"}).json["code"] == "DEUX"
+    assert driver.patch(path, {"code": "default"}).code == "Internal_EntityWithSameKeyExists"
+    (one,) = lines_in(driver, made)
+    moved = driver.patch(f"journalLines({one['id']})", {"accountNumber": DUES, "amount": 5}).json
+    assert (moved["accountNumber"], moved["accountId"]) == (DUES, driver.id_of("accounts", DUES))
+    assert driver.call("DELETE", f"journalLines({one['id']})").status == 204
+    assert "nothing to post" in post(driver, made).message
+
+
+def test_an_unknown_template_and_a_batch_without_code_are_refused(driver):
+    unknown = driver.post("journals", {"code": "X", "templateDisplayName": "NONE"})
+    assert unknown.code == "Internal_InvalidTableRelation"
+    assert "must have a value" in driver.post("journals", {"displayName": "X"}).message

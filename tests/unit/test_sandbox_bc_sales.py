@@ -316,3 +316,18 @@ def test_expand_gives_lines_and_customer_and_account_ids_name_the_account(driver
     assert read["salesInvoiceLines"][0]["lineObjectNumber"] == BANK
     assert read["salesInvoiceLines"][0]["description"] == "Banque, compte chèques"
     assert read["customer"]["number"] == customer["number"]
+
+
+def test_rates_changed_by_a_person_count_for_the_next_document(driver, customer):
+    driver.accountant(tax_group=TAXABLE, rates={"CA": "5", "CAQC": "10"})
+    assert driver.draft(customer, 100)["totalTaxAmount"] == 15
+
+
+def test_a_line_may_name_its_document_in_the_body_and_sending_is_noticed(driver, customer):
+    made = driver.draft(customer)
+    added = driver.made("salesInvoiceLines", line(5, documentId=made["id"]))
+    assert added["documentId"] == made["id"]
+    assert driver.get("salesInvoiceLines").status == 400
+    assert post(driver, made, "postAndSend").status == 204
+    assert driver.read(f"salesInvoices({made['id']})")["status"] == "Open"
+    assert driver.offences() == ["lines_without_parent", "document_sent"]

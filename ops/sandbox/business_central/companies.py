@@ -94,9 +94,12 @@ class Companies:
         return [self.described(company) for company in self.ids()]
 
     def seed(self, companies: dict[str, Document]) -> None:
-        """Adds companies. Raises ValueError, KeyError and Refusal."""
+        """Adds companies. Raises ValueError and KeyError."""
         for company, content in companies.items():
-            self._seed(company.lower(), content)
+            try:
+                self._seed(company.lower(), content)
+            except Refusal as refusal:
+                raise ValueError(str(refusal)) from refusal
 
     def _seed(self, company: str, content: Document) -> None:
         unknown = set(content) - set(LISTS) - {"name", "displayName", "batches"}

@@ -14,6 +14,7 @@ from typing import Any
 
 from ops.sandbox.business_central import posting, sales, writes
 from ops.sandbox.business_central.accountant import act
+from ops.sandbox.business_central.answers import Refusal
 from ops.sandbox.business_central.bookkeeping import books
 from ops.sandbox.business_central.books import Books
 from ops.sandbox.business_central.company import (
@@ -81,12 +82,15 @@ def _secret(path: Path) -> str:
 
 
 def seed(system: System, companies: Mapping[str, SeedCompany]) -> None:
-    """The companies by their GUID, as a person would have entered them."""
+    """The companies by their GUID, as a person would have entered them. Raises ValueError."""
     if not isinstance(system, BusinessCentralSystem):
         raise TypeError("the seed of a Business Central goes into a Business Central")
     for company, content in companies.items():
-        system.companies.seed({company: default_company(content.name)})
-        _fill(system.companies.books(company.lower()), content)
+        try:
+            system.companies.seed({company: default_company(content.name)})
+            _fill(system.companies.books(company.lower()), content)
+        except Refusal as refusal:
+            raise ValueError(f"{content.name}: {refusal}") from refusal
 
 
 def _fill(company: Books, content: SeedCompany) -> None:
@@ -159,6 +163,7 @@ def connection(place: Place, company: str) -> dict[str, Any]:
         "client_id": CLIENT_ID,
         "client_secret_file": str(place.folder / SECRET_FILE),
         "ca_bundle": str(place.ca),
+        "tax_area": AREA,  # no template gives one to a customer made through the API
         # On this machine an answer takes milliseconds.
         "timeout_s": 5,
         "longest_server_call_s": 5,
