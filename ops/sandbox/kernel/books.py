@@ -90,8 +90,10 @@ class BookedCustomer:
 
 @dataclass(frozen=True)
 class BookedDocument:
-    """`number`: what a person finds it by, as the system stores it. `posted`: False for a draft or
-    for what stands in a batch that is not posted. `balance`: still open."""
+    """`customer`: its BookedCustomer's id. `number`: what a person finds it by, as the system
+    stores it. `posted`: False for a draft or for what stands in a batch that is not posted.
+    `balance`: still open. `other_names`: what else a sync reference may say of it, such as the
+    number that posting gave."""
 
     id: str
     kind: Kind

@@ -29,7 +29,6 @@ Row = dict[str, Any]
 
 def company_books(dump: Row) -> CompanyBooks:
     """One business of the dump."""
-    names = {row["id"]: row["name"] for row in dump["contacts"]}
     books = CompanyBooks(
         customers=[_customer(row) for row in dump["contacts"] if is_a(row, "CUSTOMER")],
         suppliers=[row["name"] for row in dump["contacts"] if is_a(row, "VENDOR")],
@@ -37,13 +36,13 @@ def company_books(dump: Row) -> CompanyBooks:
     )
     for resource, kind in _DOCUMENTS:
         for row in dump[resource]:
-            books.documents.append(_document(row, kind, names))
+            books.documents.append(_document(row, kind))
             if row["status"]["id"] in ("DRAFT", "PRO_FORMA"):
                 books.other.append(f"{resource} {row['displayed_as']} is a draft: {row['id']}")
     later = _allocations(dump, books)
     for row in dump["contact_payments"]:
         if row["transaction_type"]["id"] == "CUSTOMER_RECEIPT":
-            books.payments.append(_payment(row, names, later))
+            books.payments.append(_payment(row, later))
         else:
             books.other.append(f"refund {row['id']} of {row['total_amount']}")
     return books
@@ -67,13 +66,13 @@ def _customer(row: Row) -> BookedCustomer:
     )
 
 
-def _document(row: Row, kind: Kind, names: dict[str, str]) -> BookedDocument:
+def _document(row: Row, kind: Kind) -> BookedDocument:
     state = row["status"]["id"]
     counts = state != "VOID"
     return BookedDocument(
         id=row["id"],
         kind=kind,
-        customer=_name(row, names),
+        customer=row["contact"]["id"],
         number=row["reference"],
         note=row["notes"],
         day=dt.date.fromisoformat(row["date"]),
@@ -84,9 +83,7 @@ def _document(row: Row, kind: Kind, names: dict[str, str]) -> BookedDocument:
     )
 
 
-def _payment(
-    row: Row, names: dict[str, str], later: dict[str, dict[str, Decimal]]
-) -> BookedPayment:
+def _payment(row: Row, later: dict[str, dict[str, Decimal]]) -> BookedPayment:
     on_account = row["payment_on_account"] or {}
     applied: dict[str, Decimal] = defaultdict(lambda: cents(ZERO))
     for one in row["allocated_artefacts"]:
@@ -95,7 +92,7 @@ def _payment(
         applied[invoice] += amount
     return BookedPayment(
         id=row["id"],
-        customer=_name(row, names),
+        customer=row["contact"]["id"],
         number=row["reference"],
         note="",
         day=dt.date.fromisoformat(row["date"]),
@@ -148,12 +145,6 @@ def _taken(paid: list[list[Any]], amount: Decimal) -> list[tuple[str, Decimal]]:
             entry[1] -= part
             amount -= part
     return found
-
-
-def _name(row: Row, names: dict[str, str]) -> str:
-    """The contact's name as it is now: a document keeps the one it was sent with."""
-    number = row["contact"]["id"]
-    return names.get(number, str(number))
 
 
 def _amount(row: Row, name: str) -> Decimal:
