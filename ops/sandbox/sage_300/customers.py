@@ -13,7 +13,14 @@ from typing import Any
 from ops.sandbox.kernel.store import Document
 from ops.sandbox.sage_300.answers import Refusal, bad_payload, field_invalid, record_invalid
 from ops.sandbox.sage_300.books import Books
-from ops.sandbox.sage_300.entry import Effect, Puts, Session, optional_fields, put_all
+from ops.sandbox.sage_300.entry import (
+    Effect,
+    Puts,
+    Session,
+    check_names,
+    optional_fields,
+    put_all,
+)
 from ops.sandbox.sage_300.fields import ZERO, decimal
 from ops.sandbox.sage_300.properties import AUTHORITIES, CUSTOMER
 
@@ -28,6 +35,7 @@ _EMAILS = ("Email", "ContactsEmail")
 
 def create(session: Session, body: Document) -> Document:
     """Raises Refusal."""
+    check_names(CUSTOMER, body)
     number = str(body.get("CustomerNumber") or "").rstrip().upper()
     if not number:
         raise record_invalid("Customer Number cannot be blank.")

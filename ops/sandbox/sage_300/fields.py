@@ -116,9 +116,9 @@ def _read_text(name: str, field: Field, value: Any) -> str:
 
 
 def _read_amount(name: str, value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         raise bad_payload(f"{name}: a number is expected.")
-    found = Decimal(value)
+    found = Decimal(str(value))  # the shortest text of a float is what was meant
     if abs(found) >= _LARGEST:
         raise field_invalid(f"{name}: the amount is too large.")
     return cents(found)

@@ -16,7 +16,7 @@ from ops.sandbox.sage_300.answers import Refusal
 from ops.sandbox.sage_300.books import Books
 from ops.sandbox.sage_300.fields import write
 from ops.sandbox.sage_300.properties import Properties
-from ops.sandbox.sage_300.resources import DETAILS, Resource
+from ops.sandbox.sage_300.resources import Resource, details_of
 
 _PARAMETERS = ("$filter", "$select", "$top", "$skip", "$count")
 _UNQUOTED = "$'(),"
@@ -43,7 +43,9 @@ def page(books: Books, resource: Resource, query: Mapping[str, str], url: str) -
     body: Document = {"@odata.context": f"{root}/$metadata#{resource.name}"}
     if query.get("$count") == "true":
         body["@odata.count"] = len(rows)
-    body["value"] = [present(resource.properties, row, chosen) for row in wanted[:size]]
+    own_date = books.options.receipt_posting_date
+    shown = wanted[:size]
+    body["value"] = [present(resource.properties, row, chosen, own_date) for row in shown]
     if len(wanted) > size:
         following = {**query, "$skip": str(skip + size)}
         if top >= 0:
@@ -55,26 +57,32 @@ def page(books: Books, resource: Resource, query: Mapping[str, str], url: str) -
 
 def _rows(books: Books, resource: Resource, text: str) -> list[Document]:
     if not text.strip():
-        return books.all(resource.name)
+        return books.all(resource.table)
     found = filters.parse(text, resource.properties, ge=books.options.ge_operator)
-    rows = books.all(resource.name)
+    rows = books.all(resource.table)
     for name in resource.indexed:
         if name in found.equal:
-            rows = books.find(resource.name, name, found.equal[name])
+            rows = books.find(resource.table, name, found.equal[name])
             break
     return [row for row in rows if found.matches(row)]
 
 
-def single(resource: Resource, record: Document, query: Mapping[str, str], url: str) -> Document:
+def single(
+    books: Books, resource: Resource, record: Document, query: Mapping[str, str], url: str
+) -> Document:
     """One record with its context."""
     root = url.rpartition("/")[0]
     context = {"@odata.context": f"{root}/$metadata#{resource.name}/$entity"}
     chosen = _chosen(resource.properties, query.get("$select"))
-    return {**context, **present(resource.properties, record, chosen)}
+    own_date = books.options.receipt_posting_date
+    return {**context, **present(resource.properties, record, chosen, own_date)}
 
 
 def present(
-    properties: Properties, record: Document, chosen: Iterable[str] | None = None
+    properties: Properties,
+    record: Document,
+    chosen: Iterable[str] | None = None,
+    receipt_posting_date: str = "PostingDate",
 ) -> Document:
     """A kept record in the service's words: every property, whatever was never set included."""
     body: Document = {}
@@ -82,8 +90,8 @@ def present(
         owned = properties[name]
         value = record.get(name, owned.default)
         if owned.kind == "details":
-            inner = DETAILS[owned.entity]
-            body[name] = [present(inner, one) for one in value or ()]
+            inner = details_of(owned.entity, receipt_posting_date)
+            body[name] = [present(inner, one, None, receipt_posting_date) for one in value or ()]
         else:
             body[name] = write(owned, value)
     return body

@@ -11,7 +11,7 @@ from ops.sandbox.sage_300.fields import Field
 from ops.sandbox.sage_300.options import Options
 from ops.sandbox.sage_300.processes import properties as process_properties
 from ops.sandbox.sage_300.properties import Properties
-from ops.sandbox.sage_300.resources import DETAILS, PROCESS, RESOURCES
+from ops.sandbox.sage_300.resources import DETAILS, PROCESS, RESOURCES, details_of
 
 _TYPES = {
     "amount": "Edm.Decimal",
@@ -29,7 +29,8 @@ def metadata(module: str, options: Options) -> str:
         process = one.verbs == PROCESS
         held = process_properties(one.name, options) if process else one.properties
         types.append(_type("EntityType", one.name, held, one.keys))
-    types += [_type("ComplexType", name, _named(name, options)) for name in DETAILS]
+    own_date = options.receipt_posting_date
+    types += [_type("ComplexType", name, details_of(name, own_date)) for name in DETAILS]
     sets = "".join(f'<EntitySet Name="{r.name}" EntityType="Sage.{r.name}"/>' for r in own)
     return (
         '<?xml version="1.0" encoding="utf-8"?>'
@@ -39,13 +40,6 @@ def metadata(module: str, options: Options) -> str:
         f"{''.join(types)}<EntityContainer Name={quoteattr(module)}>{sets}</EntityContainer>"
         "</Schema></edmx:DataServices></edmx:Edmx>"
     )
-
-
-def _named(entity: str, options: Options) -> Properties:
-    if entity != "Receipt":
-        return DETAILS[entity]
-    own = options.receipt_posting_date
-    return {(own if n == "PostingDate" else n): one for n, one in DETAILS[entity].items()}
 
 
 def _type(tag: str, name: str, properties: Properties, keys: tuple[str, ...] = ()) -> str:

@@ -11,23 +11,18 @@ from decimal import Decimal
 
 from ops.sandbox.kernel.store import Document
 from ops.sandbox.sage_300 import periods
-from ops.sandbox.sage_300.answers import bad_payload, field_invalid, record_invalid
+from ops.sandbox.sage_300.answers import field_invalid, record_invalid
 from ops.sandbox.sage_300.books import Books
 from ops.sandbox.sage_300.entry import Effect, Puts, merge, put_all
 from ops.sandbox.sage_300.fields import ZERO, decimal
-from ops.sandbox.sage_300.properties import APPLIED, DISTRIBUTION, RECEIPT, Properties
+from ops.sandbox.sage_300.properties import APPLIED, DISTRIBUTION, RECEIPT
+from ops.sandbox.sage_300.resources import details_of
 
 _APPLIED = "AppliedReceiptsAdjustments"
 _DISTRIBUTIONS = "AdjustmentGLDistributions"
 _SERIES = {"Receipt": "PY", "Prepayment": "PP", "UnappliedCash": "UC", "ApplyDocument": "AD"}
 _SUPPORTED = ("Receipt", "Prepayment", "UnappliedCash", "ApplyDocument", "Adjustment")
 DUE = "AmountDueInCustomerCurrency"
-
-
-def properties(books: Books) -> Properties:
-    """Those of a receipt; the name of its posting date depends on the version."""
-    name = books.options.receipt_posting_date
-    return {(name if key == "PostingDate" else key): one for key, one in RECEIPT.items()}
 
 
 def enter(batch: Puts, raw: Document, number: int, before: Document | None = None) -> Document:
@@ -43,19 +38,12 @@ def enter(batch: Puts, raw: Document, number: int, before: Document | None = Non
         record["ReceiptTransactionType"] = "Receipt" if kind == "CA" else "Adjustment"
     record["Warnings"] = []
     puts = Puts(batch.session, record, creating=new)
-    put_all(puts, properties(puts.books), _renamed(puts.books, raw), _effects(puts.books), _details)
     own_name = puts.books.options.receipt_posting_date
-    if own_name != "PostingDate" and own_name in record:
-        record["PostingDate"] = record.pop(own_name)
+    record[own_name] = record["PostingDate"]
+    put_all(puts, details_of("Receipt", own_name), raw, _effects(own_name), _details)
+    record["PostingDate"] = record[own_name]
     _finish(puts)
     return record
-
-
-def _renamed(books: Books, raw: Document) -> Document:
-    name = books.options.receipt_posting_date
-    if name != "PostingDate" and "PostingDate" in raw:
-        raise bad_payload("The property 'PostingDate' does not exist.")
-    return raw
 
 
 def _finish(puts: Puts) -> None:
@@ -102,7 +90,7 @@ def check(books: Books, record: Document) -> None:
     if kind in ("Receipt", "ApplyDocument", "Adjustment"):
         applied = _check_lines(books, record)
     if kind == "Receipt":
-        _check_receipt(books, total, applied)
+        _check_receipt(books, record, total, applied)
     elif kind == "ApplyDocument":
         _check_source(books, record, applied)
     elif kind in ("Prepayment", "UnappliedCash") and total <= 0:
@@ -113,10 +101,10 @@ def check(books: Books, record: Document) -> None:
     record["CustomerUnappliedAmount"] = ZERO if prepaid else total - applied
 
 
-def _check_receipt(books: Books, total: Decimal, applied: Decimal) -> None:
+def _check_receipt(books: Books, record: Document, total: Decimal, applied: Decimal) -> None:
     if total < 0 or applied > total:
         raise record_invalid(f"The amount applied ({applied}) exceeds the receipt ({total}).")
-    if total == 0 and applied == 0:
+    if total == 0 and not record[_APPLIED]:
         raise record_invalid("The receipt amount must be greater than zero.")
     if applied < total and books.options.unapplied_receipts == "refused":
         raise record_invalid(f"The receipt has an unapplied amount of {total - applied}.")
@@ -185,8 +173,8 @@ def _bank(puts: Puts) -> None:
     puts.books.existing("BKBanks", puts.record["BankCode"], what="Bank")
 
 
-def _effects(books: Books) -> dict[str, Effect]:
-    posting = books.options.receipt_posting_date
+def _effects(posting: str) -> dict[str, Effect]:
+    """`posting`: the name of the posting date."""
 
     def date(puts: Puts) -> None:
         puts.default(posting, puts.record["ReceiptDateAdjustmentDate"])

@@ -26,7 +26,8 @@ BATCHES = (INVOICES, RECEIPTS, JOURNALS)
 
 @dataclass(frozen=True)
 class Resource:
-    """`keys`: the properties of its key, in order. `indexed`: found fast by equality."""
+    """`keys`: the properties of its key, in order. `indexed`: found fast by equality. `view_of`:
+    the resource whose records it shows, when it has none of its own."""
 
     module: str
     name: str
@@ -34,6 +35,12 @@ class Resource:
     keys: tuple[str, ...] = ()
     verbs: tuple[str, ...] = INQUIRY
     indexed: tuple[str, ...] = ()
+    view_of: str = ""
+
+    @property
+    def table(self) -> str:
+        """The resource that keeps its records."""
+        return self.view_of or self.name
 
 
 DETAILS: dict[str, Properties] = {
@@ -49,6 +56,14 @@ DETAILS: dict[str, Properties] = {
     "Warning": {"Message": text(500), "Priority": text(20)},
 }
 """What the elements of each detail collection hold, by the collection's entity."""
+
+
+def details_of(entity: str, receipt_posting_date: str) -> Properties:
+    """The same for one version, where a receipt's posting date may have another name."""
+    held = DETAILS[entity]
+    if entity != "Receipt" or receipt_posting_date == "PostingDate":
+        return held
+    return {(receipt_posting_date if k == "PostingDate" else k): one for k, one in held.items()}
 
 
 def _masters() -> Sequence[Resource]:
@@ -94,7 +109,7 @@ def _inquiries() -> Sequence[Resource]:
         Resource(
             *("AR", "ARPostedReceipts", p.POSTED_RECEIPT, receipt_keys), indexed=receipt_indexes
         ),
-        Resource("AR", "ARPayments", p.POSTED_RECEIPT, receipt_keys),
+        Resource(*("AR", "ARPayments", p.POSTED_RECEIPT, receipt_keys), view_of="ARPostedReceipts"),
         Resource(
             *("GL", "GLPostedTransactions", p.POSTED_TRANSACTION),
             ("BatchNumber", "EntryNumber", "TransactionNumber"),

@@ -212,7 +212,7 @@ class Service:
                 made = None
         if made is None:
             return Response(status_code=204)
-        return _json(listing.single(resource, made, {}, call.url), 201)
+        return _json(listing.single(books, resource, made, {}, call.url), 201)
 
     def _noting(self, call: Call, session: Session) -> _Noting:
         return _Noting(self._offences, call, session)
@@ -256,7 +256,7 @@ def _read_records(call: Call, address: Address, books: Books, resource: Resource
     if address.key is None:
         return listing.page(books, resource, query, call.url)
     key = address.key or (books.company,)
-    return listing.single(resource, books.one(resource.name, *key), query, call.url)
+    return listing.single(books, resource, books.one(resource.table, *key), query, call.url)
 
 
 async def _read(request: Request) -> Call:

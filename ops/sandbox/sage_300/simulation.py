@@ -146,8 +146,6 @@ def _connection(place: Place, company: str) -> dict[str, Any]:
         "bank": chart.BANK,
         "customer_group": chart.GROUP,
         "tax_group": chart.TAX_GROUP,
-        "tax_class_taxable": chart.CLASS_TAXABLE,
-        "tax_class_exempt": chart.CLASS_EXEMPT,
         # On this machine an answer takes milliseconds; a real server may need 80 s and more.
         "timeout_s": 5,
         "longest_server_call_s": 5,
