@@ -163,11 +163,21 @@ def test_02_a_refresh_token_is_used_once_and_only_the_latest_lives():
     assert second["refresh_token"] != first["refresh_token"]
     again = refresh(driver, first["refresh_token"])
     assert (again.status, again.json["error"]) == (400, "invalid_grant")
+    driver.bearer = second["access_token"]
+    assert driver.call("GET", "contacts").status == 200
     assert driver.offences() == ["refresh_in_parallel"]
     advance(driver, 60)
     refresh(driver, first["refresh_token"])
     assert driver.offences() == ["refresh_in_parallel", "refresh_token_reused"]
     assert refresh(driver, second["refresh_token"]).status == 200
+
+
+def test_02_asking_again_after_a_lost_answer_is_refused_and_no_offence():
+    driver = Driver()
+    first = issue_tokens(driver.system, BUSINESS)
+    refresh(driver, first["refresh_token"])
+    assert refresh(driver, first["refresh_token"]).json["error"] == "invalid_grant"
+    assert driver.offences() == []
 
 
 def test_02_a_lost_refresh_may_be_asked_again_during_a_grace():

@@ -47,6 +47,22 @@ def test_21_a_payment_part_pays_then_pays(driver, anne):
     assert rows["total_paid"] == "114.98"
 
 
+def test_21_a_payment_updates_the_invoice_for_whoever_polls(driver, anne):
+    invoice = driver.invoice(anne)
+    driver.advance(3600)
+    payment = driver.payment(anne, "5.00", (invoice, "5.00"))
+
+    def changed(moment):
+        rows = driver.found("sales_invoices", updated_or_created_since=moment)
+        return [row["id"] for row in rows]
+
+    assert changed("2025-04-01T12:30:00Z") == [invoice["id"]]
+    driver.advance(3600)
+    assert changed("2025-04-01T13:30:00Z") == []
+    driver.call("DELETE", f"contact_payments/{payment['id']}")
+    assert changed("2025-04-01T13:30:00Z") == [invoice["id"]]
+
+
 def test_21_a_settled_invoice_is_refused_by_the_fixed_text(driver, anne):
     invoice = driver.invoice(anne)
     driver.payment(anne, "114.98", (invoice, "114.98"))

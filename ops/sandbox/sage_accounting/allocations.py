@@ -73,8 +73,8 @@ def _is_first_of_credit_note(books: Books, body: Document) -> bool:
     if not books.options.start_allocates_credit_notes:
         return False
     given = body.get(NAME)
-    numbers = [one.get("artefact_id") for one in given] if isinstance(given, list) else []
-    named = [shares.artefact(books, number) for number in numbers]
+    rows = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    named = [shares.artefact(books, one.get("artefact_id")) for one in rows]
     return any(
         one is not None and one[0] == "sales_credit_notes" and not shares.used(books, one[1]["id"])
         for one in named

@@ -1,6 +1,7 @@
 """Amounts: Decimals inside, texts such as "110.0" and "0.99" outside.
 
-In: texts or JSON numbers. Refuses, through `Problems`, what is no finite number.
+In: texts or JSON numbers. Refuses, through `Problems`, what is no number that
+books could hold.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from ops.sandbox.sage_accounting.answers import Problems
 
 CENT = Decimal("0.01")
 ZERO = Decimal(0)
+TOO_LARGE = Decimal(10) ** 12
 
 
 def cents(value: Decimal) -> Decimal:
@@ -33,14 +35,14 @@ def money(document: Document, name: str) -> Decimal:
 
 
 def number(value: Any) -> Decimal | None:
-    """A text or a JSON number; None for anything else."""
+    """A text or a JSON number under `TOO_LARGE`; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal, float)):
         return None
     try:
         found = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    return found if found.is_finite() and abs(found) < TOO_LARGE else None
 
 
 def given(

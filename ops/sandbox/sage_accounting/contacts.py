@@ -167,7 +167,7 @@ def _credit(problems: Problems, body: Document) -> Document:
     found: Document = {}
     days = body.get("credit_days")
     if days is not None:
-        if isinstance(days, bool) or not str(days).isdigit() or int(days) > 365:
+        if isinstance(days, bool) or not str(days).isdecimal() or int(days) > 365:
             problems.add("credit_days must be between 0 and 365", "credit_days")
         else:
             found["credit_days"] = int(days)
@@ -220,7 +220,8 @@ def _person(books: Books, problems: Problems, given: object) -> Document:
         return {}
     person = dict.fromkeys(_PERSON, "") | texts(problems, given, _PERSON, "main_contact_person")
     _check_email(problems, person["email"], "main_contact_person.email")
-    for kind in given.get("contact_person_type_ids") or []:
+    kinds = given.get("contact_person_type_ids") or []
+    for kind in kinds if isinstance(kinds, list) else [kinds]:
         if find(books, "contact_person_types", kind) is None:
             problems.add(
                 f"Couldn't find contact person type {kind}",

@@ -39,6 +39,7 @@ class Sheet:
     def line(self, place: int, body: Document) -> Document:
         """One line, whole; what is wrong with it is added to the problems."""
         at = f"{self.name}[{place}]"
+        number = body.get("id")
         description = self._description(body, at)
         account = self._account(body, at)
         quantity = self._quantity(body, at)
@@ -49,7 +50,7 @@ class Sheet:
         )
         tax = self._tax(body, at, rate, net) if rate else ZERO
         return {
-            "id": body.get("id") or self.books.new_id(),
+            "id": number if isinstance(number, str) and number else self.books.new_id(),
             "displayed_as": description,
             "description": description,
             "ledger_account": account,

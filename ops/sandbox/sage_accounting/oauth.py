@@ -161,6 +161,7 @@ class Authority:
         kept = self._store.get("_access", access_token)
         if kept is None or kept["expires_at"] <= self._now():
             return None
+        self._note_seen(kept["connection"], access_token)
         found = self._store.get("_connection", kept["connection"])
         return {**found, "id": kept["connection"]} if found else None
 
@@ -200,12 +201,33 @@ class Authority:
         since = now - float(kept["used_at"])
         if since < self._options.refresh_grace_s:
             return {"answer": kept["answer"]}
-        offence = "refresh_in_parallel" if since < PARALLEL_S else "refresh_token_reused"
-        self._offend(offence, "a refresh token that was used already")
+        self._note_reuse(
+            kept["connection"],
+            "refresh_in_parallel" if since < PARALLEL_S else "refresh_token_reused",
+        )
         raise OAuthRefusal("invalid_grant", "refresh token is not the latest issued")
+
+    def _note_reuse(self, connection: str, offence: str) -> None:
+        """Counted once somebody uses the tokens that took its place: until then their answer may
+        have been lost, and whoever asks again knows no better."""
+        kept = self._store.get("_connection", connection) or {}
+        if kept.get("unseen"):
+            self._store.put("_connection", connection, {**kept, "reused": offence})
+        else:
+            self._offend(offence, "a refresh token that was used already")
+
+    def _note_seen(self, connection: str, token: str) -> None:
+        """The answer that held this token arrived."""
+        kept = self._store.get("_connection", connection) or {}
+        if token not in kept.get("unseen", ()):
+            return
+        if kept.get("reused"):
+            self._offend(kept["reused"], "a refresh token that was used already")
+        self._store.put("_connection", connection, {**kept, "unseen": [], "reused": ""})
 
     def _refresh(self, token: str, kept: Document) -> Document:
         connection = str(kept["connection"])
+        self._note_seen(connection, token)
         self._note_loop(connection)
         answer = self._tokens(connection)
         before = self._store.get("_refresh", token) or {}
@@ -241,7 +263,9 @@ class Authority:
         self._forget_expired(connection, now)
         self._keep("_access", access, connection, now, options.access_token_life_s)
         self._keep("_refresh", refresh, connection, now, options.refresh_token_life_s)
-        self._store.put("_connection", connection, {**kept, "issued_at": now})
+        self._store.put(
+            "_connection", connection, {**kept, "issued_at": now, "unseen": [access, refresh]}
+        )
         return {
             "access_token": access,
             "expires_in": options.access_token_life_s,

@@ -63,12 +63,20 @@ def put(books: Books, owner: str, kind: str, record: Document, amount: Decimal, 
         "date": day,
     }
     books.store.put(books.kind("share"), number, share)
+    _touch(books, kind, record["id"])
 
 
 def take_back(books: Books, owner: str) -> None:
     """Removes what a payment or an allocation had put on artefacts."""
     for share in books.shares("owner", owner):
         books.store.delete(books.kind("share"), share["id"])
+        _touch(books, share["artefact_kind"], share["artefact"])
+
+
+def _touch(books: Books, kind: str, number: str) -> None:
+    """A document whose balance changes was updated, and whoever polls sees it."""
+    if kind != ON_ACCOUNT:
+        books.put(kind, books.existing(kind, number))
 
 
 def of_owner(books: Books, owner: str) -> list[Document]:
