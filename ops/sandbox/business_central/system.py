@@ -29,10 +29,10 @@ from ops.sandbox.business_central.limits import Limits
 from ops.sandbox.business_central.login import Login
 from ops.sandbox.business_central.options import Options
 from ops.sandbox.business_central.service import Service
+from ops.sandbox.kernel.clock import SimulatedClock, real_clock
 from ops.sandbox.kernel.offences import Offences
 from ops.sandbox.kernel.serving import System
 from ops.sandbox.kernel.store import Document, Store
-from ops.sandbox.quickbooks_online.clock import SimulatedClock, real_clock
 
 TENANT = "4f9c2b1e-7f0a-4f5e-9d0b-3c6a5b8e2d10"
 ENVIRONMENT = "Production"

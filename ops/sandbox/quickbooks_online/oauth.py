@@ -13,8 +13,8 @@ import secrets
 from datetime import datetime
 from urllib.parse import urlencode, urlsplit
 
+from ops.sandbox.kernel.clock import SimulatedClock
 from ops.sandbox.kernel.store import Document, Store
-from ops.sandbox.quickbooks_online.clock import SimulatedClock
 from ops.sandbox.quickbooks_online.options import Options
 
 

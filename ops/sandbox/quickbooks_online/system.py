@@ -19,13 +19,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ops.sandbox.kernel.clock import SimulatedClock, real_clock
 from ops.sandbox.kernel.faults import App, Message, Receive, Scope, Send
 from ops.sandbox.kernel.offences import Offences
 from ops.sandbox.kernel.serving import System
 from ops.sandbox.kernel.store import Document, Store
 from ops.sandbox.quickbooks_online.accountant import act
 from ops.sandbox.quickbooks_online.answers import Refusal, plain
-from ops.sandbox.quickbooks_online.clock import SimulatedClock, real_clock
 from ops.sandbox.quickbooks_online.companies import Companies
 from ops.sandbox.quickbooks_online.doors import doors
 from ops.sandbox.quickbooks_online.limits import Limits
