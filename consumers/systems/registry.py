@@ -16,7 +16,7 @@ from consumers.system import Setup, System
 if TYPE_CHECKING:  # only one command needs it, and it brings a web server along
     from consumers.systems._authorise import Authorisation
 
-_NAMES = ("business_central", "quickbooks_online", "reference")
+_NAMES = ("business_central", "quickbooks_online", "reference", "sage_accounting")
 
 
 def names() -> tuple[str, ...]:
@@ -39,6 +39,10 @@ def connection_model(name: str) -> type[BaseModel]:
             from consumers.systems.reference.settings import ReferenceConnection
 
             return ReferenceConnection
+        case "sage_accounting":
+            from consumers.systems.sage_accounting import settings as sage_accounting
+
+            return sage_accounting.Connection
         case _:
             raise ValueError(_unknown(name))
 
@@ -53,6 +57,10 @@ def authorisation(name: str, connection: BaseModel) -> Authorisation | None:
             from consumers.systems.quickbooks_online import authorise as quickbooks
 
             return quickbooks.authorisation(connection)
+        case "sage_accounting":
+            from consumers.systems.sage_accounting import authorise as sage_accounting
+
+            return sage_accounting.authorisation(connection)
         case _:
             return None
 
@@ -72,6 +80,10 @@ def build(name: str, setup: Setup) -> System:
             from consumers.systems.reference.system import ReferenceSystem
 
             return ReferenceSystem(setup)
+        case "sage_accounting":
+            from consumers.systems.sage_accounting.connector import SageAccounting
+
+            return SageAccounting(setup)
         case _:
             raise ValueError(_unknown(name))
 

@@ -1,0 +1,282 @@
+"""One thread's connection to one company of Sage Comptabilité.
+
+What comes in: resources, bodies as plain dicts. What goes out: plain dicts. Raised: `Fault` for
+whoever can do something about a refused write; `Unavailable`, `OutcomeUnknown`, `Transient`.
+
+Always sent: `X-Business`, or Sage takes the user's lead company, which can change; what comes back
+in it is compared. Lists end where Sage names no next page (a page past the end is the last one
+again) and their rows hold only what `attributes` asks for. Sage page, section 3.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from consumers.errors import OutcomeUnknown, Transient, Unavailable
+from consumers.systems._exchange import Answer, Exchange, Route, exact_json
+from consumers.systems._tokens import Tokens
+from consumers.systems.sage_accounting.faults import (
+    NO_SUBSCRIPTION,
+    THROTTLE_S,
+    TOO_MANY,
+    UNAUTHORISED,
+    VOIDED,
+    Fault,
+    Json,
+    failure,
+    fault_of,
+)
+from consumers.systems.sage_accounting.settings import Connection
+from schemas.reasons import SystemReason
+
+Resource = Literal[
+    "address_types",
+    "bank_accounts",
+    "contact_allocations",
+    "contact_payments",
+    "contact_person_types",
+    "contacts",
+    "journals",
+    "ledger_accounts",
+    "payment_methods",
+    "sales_credit_notes",
+    "sales_invoices",
+    "tax_rates",
+]
+ROOTS: dict[Resource, str] = {
+    "contact_allocations": "contact_allocation",
+    "contact_payments": "contact_payment",
+    "contacts": "contact",
+    "journals": "journal",
+    "sales_credit_notes": "sales_credit_note",
+    "sales_invoices": "sales_invoice",
+}
+"""The singular root that wraps a body."""
+NUMBERED: frozenset[Resource] = frozenset({"contacts", "sales_credit_notes", "sales_invoices"})
+"""Never created in parallel: sequence numbers collide (section 10)."""
+_MARKS_AS_SENT = frozenset({"sales_credit_notes", "sales_invoices"})
+_PAGE = 200
+_PAGES_MAX = 5000
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the clients of all threads of one company share. `numbering`: held while something
+    numbered is created."""
+
+    connection: Connection
+    tokens: Tokens
+    route: Route
+    numbering: threading.RLock
+
+
+class Client:
+    """Never to be used by two threads at once."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._exchange = Exchange(shared.route)
+        self._root = shared.connection.api_root
+
+    def close(self) -> None:
+        self._exchange.close()
+
+    @property
+    def business_id(self) -> str:
+        """The company, as the settings name it."""
+        return self._shared.connection.business_id
+
+    @property
+    def wrote(self) -> bool:
+        """Whether, since `within` began, a write was answered with yes."""
+        return self._exchange.wrote
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Every request inside ends by then, or says that it could not."""
+        with self._exchange.within(seconds):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other thread creates anything numbered inside. Raises Transient."""
+        if not self._shared.numbering.acquire(timeout=self._exchange.left_s()):
+            raise Transient("another record is still being created in Sage")
+        try:
+            yield
+        finally:
+            self._shared.numbering.release()
+
+    # --- verbs ------------------------------------------------------------------------------
+
+    def read(self, resource: Resource, remote_id: str, **query: str) -> Json | None:
+        """One record by its id, whole; None when Sage says that it does not exist, or for what is
+        no id of Sage's."""
+        if not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", remote_id):
+            return None
+        if resource in _MARKS_AS_SENT:
+            query = {"mark_as_sent": "false", **query}
+        try:
+            return self._object(self._once_more("GET", f"{resource}/{remote_id}", query))
+        except Fault as fault:
+            if fault.status == _NOT_FOUND and not fault.says(r"\bbusiness\b"):
+                return None
+            raise failure(fault, writing=False) from fault
+
+    def single(self, path: str) -> Json:
+        """What a company has one of: itself, its settings. Raises Unavailable."""
+        try:
+            return self._object(self._once_more("GET", path, {}))
+        except Fault as fault:
+            if fault.status == _NOT_FOUND:
+                raise Unavailable(SystemReason.MISCONFIGURED, fault.words) from fault
+            raise failure(fault, writing=False) from fault
+
+    def rows(self, resource: Resource, attributes: str, **query: str) -> list[Json]:
+        """All the rows that match, page after page, with `attributes` besides their ids.
+
+        Raises Unavailable, Transient.
+        """
+        found: list[Json] = []
+        for page in range(1, _PAGES_MAX):
+            asked = {
+                **query,
+                "attributes": attributes,
+                "items_per_page": str(_PAGE),
+                "page": str(page),
+            }
+            try:
+                content = self._object(self._once_more("GET", resource, asked))
+            except Fault as fault:
+                if fault.status == _NOT_FOUND:  # no record is in the address: api_root is wrong
+                    raise Unavailable(SystemReason.MISCONFIGURED, fault.words) from fault
+                raise failure(fault, writing=False) from fault
+            items = content.get("$items")
+            if not isinstance(items, list):
+                raise Transient(f"Sage: a list of {resource} without rows")
+            found += items
+            if not content.get("$next"):
+                return found
+        raise Transient(f"Sage: a list of {resource} that does not end")
+
+    def create(self, resource: Resource, body: Json) -> Json:
+        """The new record as Sage has it; `body` holds its `idempotency_id`.
+
+        Raises Fault when Sage says no.
+        """
+        wrapped = {ROOTS[resource]: body}
+        if resource not in NUMBERED:
+            answer = self._once_more("POST", resource, {}, wrapped)
+        else:
+            with self.alone():
+                answer = self._once_more("POST", resource, {}, wrapped)
+        return self._object(answer, written=True)
+
+    def change(self, resource: Resource, remote_id: str, body: Json) -> Json:
+        """The record after a partial update. Raises Fault when Sage says no."""
+        path = f"{resource}/{remote_id}"
+        answer = self._once_more("PUT", path, {}, {ROOTS[resource]: body})
+        return self._object(answer, written=True)
+
+    def void(self, resource: Resource, remote_id: str, reason: str) -> None:
+        """Voids a document; one that is void already is no fault. Raises Fault.
+
+        The reason stands in the query as the schema says and in the body as the guide shows
+        (section 6, "Void").
+        """
+        body = {ROOTS[resource]: {"void_reason": reason}}
+        try:
+            self._once_more("DELETE", f"{resource}/{remote_id}", {"void_reason": reason}, body)
+        except Fault as fault:
+            if fault.status != _NOT_FOUND and not fault.says(VOIDED):
+                raise
+
+    def remove(self, resource: Resource, remote_id: str) -> None:
+        """Deletes; what is gone already is no fault. Raises Fault."""
+        try:
+            self._once_more("DELETE", f"{resource}/{remote_id}", {})
+        except Fault as fault:
+            if fault.status != _NOT_FOUND:
+                raise
+
+    # --- one request ------------------------------------------------------------------------
+
+    def _once_more(
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None = None
+    ) -> Answer:
+        """Sends; a token that ended is replaced and the request repeated once, since nothing was
+        done. Raises Fault."""
+        tokens = self._shared.tokens
+        token = tokens.current().access_token
+        answer = self._send(method, path, token, query, body)
+        if answer.status == UNAUTHORISED and not fault_of(answer).says(NO_SUBSCRIPTION):
+            token = tokens.renewed(token).access_token
+            answer = self._send(method, path, token, query, body)
+        if answer.ok:
+            self._check_company(answer)
+            return answer
+        fault = self._scrubbed(fault_of(answer))
+        if answer.status == TOO_MANY:
+            wait_s = THROTTLE_S if fault.retry_after_s is None else fault.retry_after_s
+            self._shared.route.throttle.silence(wait_s)
+        raise fault
+
+    def _send(
+        self, method: str, path: str, token: str, query: Mapping[str, str], body: Json | None
+    ) -> Answer:
+        headers = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {token}",
+            "X-Business": self._shared.connection.business_id,
+        }
+        content: bytes | None = None
+        if body is not None:
+            content = exact_json(body).encode("utf-8")
+            headers["Content-Type"] = "application/json"
+        return self._exchange.send(
+            method,
+            f"{self._root}/{path}",
+            headers=headers,
+            body=content,
+            query=query or None,
+            writing=method != "GET",
+        )
+
+    def _check_company(self, answer: Answer) -> None:
+        """Raises Unavailable when the answer is another company's."""
+        mine = self._shared.connection.business_id
+        told = answer.headers.get("X-Business", "") or mine
+        if told.casefold() != mine.casefold():
+            raise Unavailable(
+                SystemReason.MISCONFIGURED,
+                f"Sage answered for the company {told}, not for business_id {mine}",
+            )
+
+    def _scrubbed(self, fault: Fault) -> Fault:
+        """Sage might quote a token back; nobody may read it in a dead letter."""
+        held = [secret for secret in self._shared.tokens.secrets() if secret]
+        entries = []
+        for entry in fault.entries:
+            message = entry.message
+            for secret in held:
+                message = message.replace(secret, "…")
+            entries.append(type(entry)(entry.code, message, entry.source))
+        return Fault(fault.status, tuple(entries), fault.request_id, fault.retry_after_s)
+
+    def _object(self, answer: Answer, *, written: bool = False) -> Json:
+        """The JSON object of a success. Raises OutcomeUnknown or Transient when it is none."""
+        try:
+            content: Any = answer.json()
+        except ValueError as error:
+            detail = f"Sage: {error}"
+            raise OutcomeUnknown(detail) if written else Transient(detail) from error
+        if isinstance(content, dict):
+            return content
+        detail = f"Sage: HTTP {answer.status} with something else than an object"
+        raise OutcomeUnknown(detail) if written else Transient(detail)

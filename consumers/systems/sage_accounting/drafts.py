@@ -1,0 +1,120 @@
+"""What a transfer would send, without sending it: the very bodies, made by the same functions.
+
+What comes in: a task. What goes out: its requests, and the same for people. Raised: Rejected when
+nothing could be sent, Unavailable, Transient. What only an earlier answer will tell stands as
+`‹…›`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from consumers.errors import Rejected
+from consumers.system import Draft, DraftLine, RemoteRef, Task
+from consumers.systems.sage_accounting import (
+    contacts,
+    credit_notes,
+    customers,
+    journal,
+    payments,
+    sales,
+)
+from consumers.systems.sage_accounting.client import ROOTS, Resource
+from consumers.systems.sage_accounting.company import Company, text_of
+from consumers.systems.sage_accounting.faults import Json
+from schemas.reasons import Reason
+from schemas.records import Account, Invoice, JournalEntry, Payment
+
+_CUSTOMER = "‹customer›"
+
+
+def draft(company: Company, task: Task) -> Draft:
+    """Raises Rejected, Unavailable, Transient."""
+    match task.record:
+        case Account():
+            return _account(company, task, task.record)
+        case Invoice():
+            return _invoice(company, _complete(task, task.record), task.record)
+        case Payment():
+            return _payment(company, _complete(task, task.record), task.record)
+        case JournalEntry():
+            return _entry(company, task, task.record)
+
+
+def _complete(task: Task, record: Invoice | Payment) -> Task:
+    """The task with a stand-in for whatever is not in the books yet."""
+    needed = []
+    if isinstance(record, Invoice) and record.corrects is not None:
+        needed = [record.corrects]
+    elif isinstance(record, Payment):
+        needed = [allocation.invoice for allocation in record.allocations]
+    documents = {
+        one.id: RemoteRef(f"‹invoice {one.number or one.id}›", one.number) for one in needed
+    }
+    customer = task.customer or RemoteRef(_CUSTOMER, "")
+    return replace(task, customer=customer, documents={**documents, **task.documents})
+
+
+def _post(resource: Resource, body: Json) -> tuple[str, Json]:
+    return f"POST /{resource}", {ROOTS[resource]: body}
+
+
+def _account(company: Company, task: Task, account: Account) -> Draft:
+    if not task.remote_id:
+        name, number = customers.free_name(company, account)
+        operation = customers.operation_of(number)
+        body = contacts.created(company, task, account, name, operation)
+        return Draft((_post("contacts", body),))
+    row = company.client.read("contacts", task.remote_id)
+    if row is None:
+        detail = f"the Sage contact {task.remote_id} does not exist"
+        raise Rejected(Reason.REFERENCE_NOT_FOUND, field="reference", detail=detail)
+    changed = contacts.changes(company, account, row)
+    put = (f"PUT /contacts/{task.remote_id}", {"contact": changed})
+    return Draft((put,) if changed else ())
+
+
+def _invoice(company: Company, task: Task, invoice: Invoice) -> Draft:
+    assert task.customer is not None  # noqa: S101 — `_complete` gives one
+    contact_id = task.customer.remote_id
+    resource = sales.resource_of(invoice)
+    body = sales.body(company, task, invoice, contact_id)
+    requests = [_post(resource, body)]
+    if invoice.corrects is not None and not sales.left_by_hand(company, invoice):
+        applied = credit_notes.allocation(
+            task,
+            contact_id,
+            task.documents[invoice.corrects.id].remote_id,
+            "‹credit note›",
+            text_of(invoice.total),
+        )
+        requests.append(_post("contact_allocations", applied))
+    return Draft(
+        tuple(requests),
+        sales.draft_lines(invoice, body),
+        invoice.gst,
+        invoice.qst,
+        invoice.total,
+    )
+
+
+def _payment(company: Company, task: Task, payment: Payment) -> Draft:
+    assert task.customer is not None  # noqa: S101 — `_complete` gives one
+    allocated = payments.artefacts(task, payment)
+    body = payments.body(company, task, payment, task.customer.remote_id, allocated)
+    lines = tuple(
+        DraftLine(f"→ {number}", body["bank_account_id"], amount) for number, amount in allocated
+    )
+    return Draft((_post("contact_payments", body),), lines, total=payment.amount)
+
+
+def _entry(company: Company, task: Task, entry: JournalEntry) -> Draft:
+    body = journal.body(company, task, entry)
+    lines = tuple(
+        DraftLine(
+            one["details"], one["ledger_account_id"], Decimal(one["debit"]) - Decimal(one["credit"])
+        )
+        for one in body["journal_lines"]
+    )
+    return Draft((_post("journals", body),), lines, total=entry.amount)

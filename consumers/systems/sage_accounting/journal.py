@@ -1,0 +1,144 @@
+"""Journal entries: one period of a deferred revenue, from the deferred account to the revenue's.
+
+What comes in: a journal entry of Membri. What goes out: the journal in the books. Refused: accounts
+that the settings do not name or that journals may not use. A journal cannot be changed in Sage
+(its page, section 7.1); both debit and credit stand on every line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from consumers.errors import Rejected
+from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems.sage_accounting.company import Company, money, once, text_of
+from consumers.systems.sage_accounting.faults import Fault, Json, failure
+from consumers.systems.sage_accounting.fields import cut, limit
+from consumers.systems.sage_accounting.lists import kind
+from consumers.systems.sage_accounting.markers import marked, marker, short_key
+from consumers.systems.sage_accounting.undoing import delete
+from schemas.money import ZERO, total
+from schemas.outcomes import Action
+from schemas.reasons import Reason
+from schemas.records import JournalEntry
+from schemas.statuses import Entity
+
+PREFIX = "RPA"  # revenus perçus d'avance
+_ATTRIBUTES = "reference,date,description"
+_NOTHING = "0.00"
+
+
+def find(company: Company, lookup: Lookup) -> Found | None:
+    """The journal of that day with our reference: Sage has no search for one (section 10).
+
+    Raises Unavailable, Transient.
+    """
+    record = lookup.record if isinstance(lookup.record, JournalEntry) else None
+    row = company.client.read("journals", lookup.remote_id) if lookup.remote_id else None
+    if row is None:
+        row = _ours(company, lookup.record_id, record)
+    if row is None and lookup.reference:
+        row = company.client.read("journals", lookup.reference)
+    if row is None:
+        return None
+    found: tuple[str, ...] = ()
+    if record is not None and _amount(row) != record.amount:
+        found = (f"total: Sage {_amount(row)} ≠ Membri {record.amount}",)
+    mine = marked(row, "journal_entry", lookup.record_id)
+    return Found(_ref(row), by_marker=mine, differences=found)
+
+
+def _ours(company: Company, record_id: str, record: JournalEntry | None) -> Json | None:
+    query: dict[str, str] = {}
+    if record is not None:
+        day = record.date.isoformat()
+        query = {"from_date": day, "to_date": day}
+    wanted = short_key(PREFIX, record_id)
+    for row in company.client.rows("journals", _ATTRIBUTES, **query):
+        if row.get("reference") == wanted:
+            return company.client.read("journals", str(row["id"]))
+    return None
+
+
+def check(company: Company, entry: JournalEntry) -> Iterator[Problem]:
+    """Closed period, currency, amount and accounts."""
+    yield from company.closed_period(entry.date)
+    yield from company.foreign_currency(entry.currency)
+    if entry.amount <= ZERO:
+        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{entry.amount}")
+    try:
+        accounts(company)
+    except Rejected as error:
+        yield Problem(error.reason, error.field, error.detail)
+
+
+def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
+    """Posts the journal. Raises any of consumers.errors."""
+    try:
+        row = company.client.create("journals", body(company, task, entry))
+    except Fault as fault:
+        raise failure(fault, writing=True) from fault
+    if _amount(row) != entry.amount:
+        wrong = (f"total: Sage {_amount(row)} ≠ Membri {entry.amount}",)
+        delete(company, "journals", row, wrong, Reason.DIFFERS_FROM_BOOKS)
+        raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail=wrong[0])
+    return Receipt(_ref(row), Action.CREATED)
+
+
+def body(company: Company, task: Task, entry: JournalEntry) -> Json:
+    """The journal as it is sent. Raises Rejected(unknown_account), Unavailable."""
+    amount = text_of(entry.amount)
+    said = entry.description or f"{entry.invoice.number} {entry.period}/{entry.periods}".strip()
+    sides = ((amount, _NOTHING), (_NOTHING, amount))
+    return {
+        **once(task, "create"),
+        "date": entry.date.isoformat(),
+        "reference": short_key(PREFIX, entry.id),
+        "description": _description(said, marker("journal_entry", entry.id)),
+        "journal_lines": [
+            {
+                "ledger_account_id": account_id,
+                "debit": debit,
+                "credit": credit,
+                "details": cut(Entity.JOURNAL_ENTRY, "journal_lines.details", said),
+                "include_on_tax_return": False,
+            }
+            for account_id, (debit, credit) in zip(accounts(company), sides, strict=True)
+        ],
+    }
+
+
+def _description(said: str, mark: str) -> str:
+    """The marker is never cut."""
+    room = limit(Entity.JOURNAL_ENTRY, "description") - len(mark) - 1
+    text = said if len(said) <= room else said[: room - 1].rstrip() + "…"
+    return f"{text} {mark}".strip()
+
+
+def accounts(company: Company) -> tuple[str, str]:
+    """Ids of the deferred and the revenue account. Raises Rejected(unknown_account)."""
+    named = company.accounts
+    revenue = "earned_revenue" if named.earned_revenue else "default_income"
+    found = []
+    for key, value in (("deferred_revenue", named.deferred_revenue), (revenue, named.earned)):
+        row = company.lists.entry(company.client, "journals", value) if value else None
+        if row is None or row.get("is_control_account"):
+            detail = f"accounts.{key} = {value!r} is no Sage {kind('journals')}"
+            if row is not None:
+                detail += ": it is a control account"
+            raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
+        found.append(str(row["id"]))
+    deferred_id, revenue_id = found
+    return deferred_id, revenue_id
+
+
+def _amount(row: Json) -> Decimal:
+    """What the lines debit, if they credit as much; else their difference, which is no match."""
+    lines = row.get("journal_lines") or []
+    debit, credit = (total(money(line, side) for line in lines) for side in ("debit", "credit"))
+    return debit if debit == credit else debit - credit
+
+
+def _ref(row: Json) -> RemoteRef:
+    return RemoteRef(str(row["id"]), str(row.get("reference") or row["id"]))

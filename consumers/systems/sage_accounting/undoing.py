@@ -1,0 +1,49 @@
+"""Takes back what was just created and came out wrong.
+
+What comes in: a fresh document and what is wrong with it. What goes out: a void document, or no
+payment any more. Raised: Rejected that says « void it by hand » when Sage no longer lets us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from consumers.errors import Rejected
+from consumers.systems.sage_accounting.client import Resource
+from consumers.systems.sage_accounting.company import Company
+from consumers.systems.sage_accounting.faults import Fault, Json, failure
+from schemas.reasons import Reason
+
+WHY = "Membri: montants différents"
+
+
+def void(
+    company: Company, resource: Resource, row: Json, wrong: Sequence[str], reason: Reason
+) -> None:
+    """Voids `row`; void already is well too. Raises Rejected(reason), OutcomeUnknown."""
+    number = str(row["id"])
+    _undo(lambda: company.client.void(resource, number, WHY), resource, row, wrong, reason)
+
+
+def delete(
+    company: Company, resource: Resource, row: Json, wrong: Sequence[str], reason: Reason
+) -> None:
+    """Deletes `row`; gone already is well too. Raises Rejected(reason), OutcomeUnknown."""
+    number = str(row["id"])
+    _undo(lambda: company.client.remove(resource, number), resource, row, wrong, reason)
+
+
+def _undo(
+    call: Callable[[], None], resource: Resource, row: Json, wrong: Sequence[str], reason: Reason
+) -> None:
+    try:
+        call()
+    except Fault as fault:
+        error = failure(fault, writing=True)
+        if not isinstance(error, Rejected):
+            raise error from fault
+        detail = (
+            f"{'; '.join(wrong)}; {row.get('displayed_as')} (Id {row['id']}, {resource}) could not"
+            f" be taken back, void it by hand in Sage: {fault.words}"
+        )
+        raise Rejected(reason, field="total", detail=detail) from fault
