@@ -223,5 +223,13 @@ def test_a_seed_that_the_service_would_not_hold_is_refused_whole(content):
     assert "c" * 32 not in driver.system.companies.businesses()
 
 
+def test_the_edition_is_the_seeds_else_that_of_the_options():
+    driver = Driver(Options(edition="START"))
+    seeds = {"1" * 32: {"name": "x"}, "2" * 32: {"name": "y", "edition": "MICRO"}}
+    assert driver.admin("POST", "/seed", {"businesses": seeds}).status == 200
+    found = {one: driver.system.companies.books(one).state["edition"] for one in seeds}
+    assert list(found.values()) == ["START", "MICRO"]
+
+
 def test_a_business_id_is_32_hexadecimal_characters():
     assert Driver().admin("POST", "/seed", {"businesses": {"realm": {}}}).status == 400

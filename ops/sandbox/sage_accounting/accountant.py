@@ -13,8 +13,8 @@ from typing import Any
 
 from ops.sandbox.kernel.store import Document
 from ops.sandbox.sage_accounting.books import RECORDS, Books
-from ops.sandbox.sage_accounting.companies import EDITIONS
 from ops.sandbox.sage_accounting.editions import How
+from ops.sandbox.sage_accounting.options import EDITIONS
 from ops.sandbox.sage_accounting.users import Users
 from ops.sandbox.sage_accounting.writes import create, present, release, remove, update
 

@@ -13,11 +13,10 @@ from ops.sandbox.sage_accounting.answers import Refusal
 from ops.sandbox.sage_accounting.books import RECORDS, Books, Clock
 from ops.sandbox.sage_accounting.editions import How
 from ops.sandbox.sage_accounting.lists import SEEDED
-from ops.sandbox.sage_accounting.options import Options
+from ops.sandbox.sage_accounting.options import EDITIONS, Options
 from ops.sandbox.sage_accounting.users import Users
 from ops.sandbox.sage_accounting.writes import create, present
 
-EDITIONS = ("ACCOUNTING", "ACCOUNTING_10", "START", "MICRO")
 _STATE = ("name", "edition", "subscription", "financial_settings", "invoice_settings")
 _ID_LENGTH = 32
 
@@ -62,7 +61,8 @@ class Companies:
         if content.get("edition", EDITIONS[0]) not in EDITIONS:
             raise ValueError(f"unknown edition {content['edition']!r}; known: {EDITIONS}")
         if self._store.get("_business", business) is None:
-            self._store.put("_business", business, {"subscription": True})
+            state = {"subscription": True, "edition": self._options.edition}
+            self._store.put("_business", business, state)
         self._users.of_business(business)
         books = self.books(business)
         books.change_state(**{name: content[name] for name in _STATE if name in content})

@@ -28,10 +28,9 @@ REGION = "CA-QC"
 
 
 def default_company(name: str) -> Document:
-    """The seed of one business named `name`, of the full edition."""
+    """The seed of one business named `name`."""
     return {
         "name": name,
-        "edition": "ACCOUNTING",
         "financial_settings": {
             "accounts_start_date": "2015-01-01",
             "year_end_lockdown_date": None,

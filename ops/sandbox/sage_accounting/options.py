@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+EDITIONS = ("ACCOUNTING", "ACCOUNTING_10", "START", "MICRO")
 CHOICES: dict[str, tuple[Any, ...]] = {
+    "edition": EDITIONS,
     "duplicate_contact_names": ("accept", "refuse", "suffix"),
     "duplicate_invoice_number": ("refuse", "accept"),
     "missing_tax_amount": ("refuse", "zero"),
@@ -62,6 +64,7 @@ class Options:
     closed_text: str = "The date is in a locked financial year."
 
     # Editions.
+    edition: str = "ACCOUNTING"  # of a business whose seed names none
     edition_refusal: int = 403
     start_quantity_must_be_one: bool = True
     start_allocates_credit_notes: bool = False
