@@ -16,7 +16,7 @@ from consumers.system import Setup, System
 if TYPE_CHECKING:  # only one command needs it, and it brings a web server along
     from consumers.systems._authorise import Authorisation
 
-_NAMES = ("business_central", "quickbooks_online", "reference", "sage_accounting")
+_NAMES = ("business_central", "quickbooks_online", "reference", "sage_300", "sage_accounting")
 
 
 def names() -> tuple[str, ...]:
@@ -39,6 +39,10 @@ def connection_model(name: str) -> type[BaseModel]:
             from consumers.systems.reference.settings import ReferenceConnection
 
             return ReferenceConnection
+        case "sage_300":
+            from consumers.systems.sage_300.settings import Connection as Sage300Connection
+
+            return Sage300Connection
         case "sage_accounting":
             from consumers.systems.sage_accounting import settings as sage_accounting
 
@@ -80,6 +84,10 @@ def build(name: str, setup: Setup) -> System:
             from consumers.systems.reference.system import ReferenceSystem
 
             return ReferenceSystem(setup)
+        case "sage_300":
+            from consumers.systems.sage_300.connector import Sage300
+
+            return Sage300(setup)
         case "sage_accounting":
             from consumers.systems.sage_accounting.connector import SageAccounting
 

@@ -1,0 +1,195 @@
+"""One thread's connection to one company's Web API.
+
+What comes in: resources, keys, filters, bodies as dicts in the order in which the service must put
+them. What goes out: plain dicts with Decimals. Raised: `Fault` for writes that were refused (for
+whoever can do something about it), `Unavailable`, `OutcomeUnknown`, `Transient`.
+
+Kept right here (reference page, sections 1 and 2): Content-Type on every request, GET included
+(without it the service answers 500); PATCH, never PUT, which purges what is not sent; a list is
+followed page by page without sending the password to wherever a link points; replies to PATCH and
+to processes are empty.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from consumers.errors import OutcomeUnknown, Transient
+from consumers.systems._exchange import Answer, Exchange, Route, exact_json
+from consumers.systems._throttle import Throttle
+from consumers.systems.sage_300.credentials import Credentials
+from consumers.systems.sage_300.faults import THROTTLE_S, Fault, Json, failure, read_fault, row_of
+from consumers.systems.sage_300.odata import PROCESS, TEMPLATE, action, address
+from consumers.systems.sage_300.settings import Connection
+from schemas.reasons import SystemReason
+
+PAGES_MAX = 10_000
+_NOT_FOUND = "RecordNotFound"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the clients of all threads of one company share."""
+
+    connection: Connection
+    credentials: Credentials
+    throttle: Throttle
+    route: Route
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Client:
+    """Never to be used by two threads at once. Keeps the service's session cookies."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._exchange = Exchange(shared.route)
+
+    def close(self) -> None:
+        self._exchange.close()
+
+    @property
+    def wrote(self) -> bool:
+        """Whether one of the requests of this budget changed the books."""
+        return self._exchange.wrote
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Every request inside ends by then, or says that it could not."""
+        with self._exchange.within(seconds):
+            yield
+
+    def left_s(self) -> float:
+        """Seconds left in the budget. Raises Transient when it is used up."""
+        return self._exchange.left_s()
+
+    # --- verbs ------------------------------------------------------------------------------
+
+    def read(self, path: str) -> Json | None:
+        """One record by its key; None when Sage 300 says that it does not exist."""
+        try:
+            return _record(self._ask("GET", path), writing=False)
+        except Fault as fault:
+            if fault.code == _NOT_FOUND:
+                return None
+            raise self.failure(fault, writing=False) from fault
+
+    def rows(self, resource: str, where: str = "", *, top: int = 0) -> list[Json]:
+        """All the records that match, page after page. `where` is made with `odata`."""
+        query = {"filter": where} if where else {}
+        if top:
+            query["top"] = str(top)
+        found: list[Json] = []
+        for _ in range(PAGES_MAX):
+            try:
+                answer = self._ask("GET", resource, query=query)
+            except Fault as fault:
+                raise self.failure(fault, writing=False) from fault
+            page = answer.get("value") if isinstance(answer, dict) else None
+            if not isinstance(page, list):
+                raise Transient(f"Sage 300: {resource} answered without a list")
+            found += page
+            following = str(answer.get("@odata.nextLink") or "")
+            if not following or not page:
+                break
+            # Only its parameters: behind a proxy its host is not ours, and gets no password.
+            query = {k.removeprefix("$"): v for k, v in parse_qsl(urlsplit(following).query)}
+        return found
+
+    def only(self, resource: str) -> Json:
+        """The one record of a resource of which a company has one: alone, or in a list."""
+        try:
+            answer = _record(self._ask("GET", resource), writing=False)
+        except Fault as fault:
+            raise self.failure(fault, writing=False) from fault
+        listed = answer.get("value")
+        if not isinstance(listed, list):
+            return answer
+        return _record(next(iter(listed), None), writing=False)
+
+    def create(self, resource: str, body: Json) -> Json:
+        """The new record as Sage 300 keeps it. Raises Fault when it says no."""
+        return _record(self._ask("POST", resource, body, writing=True), writing=True)
+
+    def change(self, path: str, body: Json) -> None:
+        """Changes what `body` names, nothing else. Raises Fault when Sage 300 says no."""
+        self._ask("PATCH", path, body, writing=True)
+
+    def process(self, resource: str, body: Json) -> None:
+        """Runs a process. Its success proves nothing (section 5). Raises Fault."""
+        self._ask("POST", action(resource, PROCESS), body, writing=True)
+
+    def template(self, resource: str) -> Json:
+        """The parameters of a process with their defaults; writes nothing."""
+        try:
+            return _record(self._ask("POST", action(resource, TEMPLATE), {}), writing=False)
+        except Fault as fault:
+            raise self.failure(fault, writing=False) from fault
+
+    def failure(self, fault: Fault, *, writing: bool) -> Exception:
+        """What the engine must be told of it."""
+        return failure(fault, writing=writing, lock_wait_s=self._shared.connection.lock_wait_s)
+
+    # --- one request ------------------------------------------------------------------------
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        writing: bool = False,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The content, None for an empty reply. Raises Fault, Unavailable, OutcomeUnknown."""
+        headers = {
+            "Authorization": self._shared.credentials.header(),
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+        }
+        answer = self._exchange.send(
+            method,
+            address(self._shared.connection.base_url, path, **(query or {})),
+            headers=headers,
+            body=None if body is None else exact_json(body).encode(),
+            writing=writing,
+        )
+        if not answer.ok:
+            raise self._fault(answer, module=path.partition("/")[0])
+        self._shared.credentials.accepted()
+        if not answer.content.strip():
+            return None
+        try:
+            return answer.json()
+        except ValueError as error:
+            told = OutcomeUnknown(str(error)) if writing else Transient(str(error))
+            raise told from error
+
+    def _fault(self, answer: Answer, module: str) -> Fault:
+        try:
+            content = answer.json()
+        except ValueError:
+            content = None
+        code, text = read_fault(answer.status, content, answer.content)
+        text = self._shared.credentials.scrub(text)
+        fault = Fault(answer.status, code, text, module=module, retry_after_s=answer.retry_after_s)
+        row, _ = row_of(fault)
+        if row.reason is SystemReason.THROTTLED:
+            self._shared.throttle.silence(fault.retry_after_s or THROTTLE_S)
+        if row.reason is SystemReason.UNAUTHORISED:
+            self._shared.credentials.refused(fault.words)
+        return fault
+
+
+def _record(content: Any, *, writing: bool) -> Json:
+    """Raises OutcomeUnknown or Transient when it is not there."""
+    if isinstance(content, dict):
+        return content
+    detail = "Sage 300: an answer without the record"
+    raise OutcomeUnknown(detail) if writing else Transient(detail)

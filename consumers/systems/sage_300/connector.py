@@ -1,0 +1,265 @@
+"""Sage 300 behind the port of accounting systems.
+
+What comes in: lookups and tasks. What goes out: what is in the books. Raised: what
+`consumers.errors` names. One client for each thread; the password, the limit and the lists are
+shared. Writes of one company never overlap: batches are locks there (reference page, section 12).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from zoneinfo import ZoneInfo
+
+from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
+from consumers.system import (
+    Declaration,
+    Draft,
+    Found,
+    Health,
+    Lookup,
+    Problem,
+    Receipt,
+    SettingCheck,
+    Setup,
+    Task,
+)
+from consumers.systems._exchange import CONNECT_S, Route
+from consumers.systems._throttle import Throttle
+from consumers.systems.sage_300 import (
+    customers,
+    examination,
+    invoices,
+    journal,
+    payments,
+    receipts,
+    sales,
+)
+from consumers.systems.sage_300.client import Client, Shared
+from consumers.systems.sage_300.company import Company
+from consumers.systems.sage_300.credentials import Credentials
+from consumers.systems.sage_300.faults import ServerFailed
+from consumers.systems.sage_300.fields import Limits, rules
+from consumers.systems.sage_300.lists import Lists
+from consumers.systems.sage_300.settings import NAME, TITLE, Connection
+from schemas.reasons import Reason, SystemReason
+from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from schemas.statuses import Entity
+
+CANADA = ZoneInfo("America/Toronto")
+_REQUESTS_A_CALL = 3
+_BREAKDOWNS_MAX = 3
+_BREAKDOWNS = "breakdowns"
+
+
+class Sage300:
+    """One company. Opens no socket before the first call."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`setup.connection` must be this package's Connection, else TypeError."""
+        if not isinstance(setup.connection, Connection):
+            raise TypeError("Sage 300 is built from its own Connection")
+        connection = setup.connection
+        self._setup, self._connection, self._sleep = setup, connection, sleep
+        self._clock = clock
+        limits = {1.0: connection.requests_per_s}
+        throttle = Throttle(limits, title=TITLE, clock=monotonic, sleep=sleep)
+        route = Route(
+            name=NAME,
+            title=TITLE,
+            timeout_s=connection.timeout_s,
+            throttle=throttle,
+            observer=setup.observer,
+            ca_bundle=connection.ca_bundle,
+            clock=clock,
+            monotonic=monotonic,
+        )
+        credentials = Credentials(connection, monotonic)
+        self._shared = Shared(connection, credentials, throttle, route)
+        self._lists = Lists(clock)
+        self._limits = Limits(connection)
+        self._local = threading.local()
+        self._clients: list[Client] = []
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._budget_s = _REQUESTS_A_CALL * connection.timeout_s
+
+    @property
+    def declaration(self) -> Declaration:
+        connection, limits = self._connection, self._limits
+        number = limits.of(Entity.INVOICE, "Invoices.DocumentNumber")
+        return Declaration(
+            name=NAME,
+            title=TITLE,
+            entities=frozenset(Entity),
+            customer_key="number",
+            concurrency=1,
+            rate_per_s=connection.requests_per_s,
+            # The budget, the last request within it, and what the server goes on doing after that.
+            longest_call_s=self._budget_s
+            + CONNECT_S
+            + connection.timeout_s
+            + connection.longest_server_call_s,
+            replays_same_key=False,
+            field_limits={
+                "name": limits.of(Entity.ACCOUNT, "CustomerName"),
+                "email": connection.email_max,
+                "phone": limits.of(Entity.ACCOUNT, "PhoneNumber"),
+                "number": number,
+            },
+            fields=rules(connection),
+        )
+
+    def probe(self) -> Health:
+        """Also reads the lists anew. Raises Unavailable."""
+        with self._reading() as company:
+            self._lists.forget()
+            return examination.probe(company)
+
+    def check(self, record: Record) -> Sequence[Problem]:
+        """Raises Unavailable."""
+        with self._reading() as company:
+            return list(_problems(company, record))
+
+    def check_settings(self) -> Sequence[SettingCheck]:
+        """Raises Unavailable."""
+        with self._reading() as company:
+            self._lists.forget()
+            today = dt.datetime.fromtimestamp(self._clock(), CANADA).date()
+            return list(examination.checks(company, today))
+
+    def draft(self, task: Task) -> Draft:
+        """Writes nothing. Raises Rejected, Unavailable."""
+        with self._company() as company:
+            try:
+                return _draft(company, task)
+            except Transient as error:
+                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+
+    def find(self, lookup: Lookup) -> Found | None:
+        """Raises Unavailable, Transient; Rejected for an inactive customer, an ambiguous number."""
+        with self._company() as company:
+            match lookup.entity:
+                case Entity.ACCOUNT:
+                    return customers.find(company, lookup)
+                case Entity.INVOICE:
+                    return invoices.find(company, lookup)
+                case Entity.PAYMENT:
+                    return payments.find(company, lookup)
+                case Entity.JOURNAL_ENTRY:
+                    return journal.find(company, lookup)
+
+    def transfer(self, task: Task) -> Receipt:
+        """Raises any of consumers.errors."""
+        with self._alone(), self._company() as company:
+            try:
+                return _transfer(company, task)
+            except ServerFailed as error:
+                raise _broken_down(task, error) from error
+            except (Transient, Unavailable) as error:
+                if not company.client.wrote:
+                    raise
+                # The books are no longer as they were: the rest must be found out, not repeated.
+                detail = f"after a first step was done: {error.detail}"
+                raise OutcomeUnknown(detail) from error
+
+    def close(self) -> None:
+        """Closes the connections of all threads."""
+        with self._lock:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()
+            self._local = threading.local()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._writing.acquire(timeout=self._budget_s):
+            raise Transient("another transfer to this Sage 300 company has not ended")
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def _company(self) -> Iterator[Company]:
+        client: Client | None = getattr(self._local, "client", None)
+        if client is None:
+            client = Client(self._shared)
+            self._local.client = client
+            with self._lock:
+                self._clients.append(client)
+        setup = self._setup
+        company = Company(
+            *(client, self._lists, self._connection, setup.accounts, setup.settings),
+            limits=self._limits,
+            sleep=self._sleep,
+        )
+        with client.within(self._budget_s):
+            yield company
+
+    @contextmanager
+    def _reading(self) -> Iterator[Company]:
+        """For the verbs that only say that the system is closed."""
+        with self._company() as company:
+            try:
+                yield company
+            except Transient as error:
+                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+            except Rejected as error:
+                raise Unavailable(SystemReason.MISCONFIGURED, error.detail) from error
+
+
+def _broken_down(task: Task, error: ServerFailed) -> Exception:
+    """500 after 500 is no accident: the books were asked in between, a person must look (section
+    11: two or three retries)."""
+    count = int(task.steps.get(_BREAKDOWNS) or 0) + 1
+    if count < _BREAKDOWNS_MAX:
+        task.steps.remember(_BREAKDOWNS, str(count))
+        return OutcomeUnknown(error.detail)
+    task.steps.remember(_BREAKDOWNS, "")
+    return Rejected(Reason.REFUSED_BY_SYSTEM, detail=f"{error.detail} ({count} ×)")
+
+
+def _problems(company: Company, record: Record) -> Iterator[Problem]:
+    match record:
+        case Account():
+            return customers.check(company, record)
+        case Invoice():
+            return sales.check(company, record)
+        case Payment():
+            return receipts.check(company, record)
+        case JournalEntry():
+            return journal.check(company, record)
+
+
+def _transfer(company: Company, task: Task) -> Receipt:
+    match task.record:
+        case Account():
+            return customers.transfer(company, task, task.record)
+        case Invoice():
+            return invoices.transfer(company, task, task.record)
+        case Payment():
+            return payments.transfer(company, task, task.record)
+        case JournalEntry():
+            return journal.transfer(company, task, task.record)
+
+
+def _draft(company: Company, task: Task) -> Draft:
+    match task.record:
+        case Account():
+            return customers.draft(company, task, task.record)
+        case Invoice():
+            return invoices.draft(company, task, task.record)
+        case Payment():
+            return payments.draft(company, task, task.record)
+        case JournalEntry():
+            return journal.draft(company, task, task.record)

@@ -1,0 +1,91 @@
+"""Posted documents (ARPostedDocuments): what they are for, what is due on them, whose they are.
+
+What comes in: numbers. What goes out: posted documents, the entry they come from, their batch's
+description. This list is the oracle: batches are cleared from the history, it stays (reference
+page, section 14). Two of its property names are not verified: settings; a wrong one is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from consumers.errors import Unavailable
+from consumers.systems.sage_300 import batches
+from consumers.systems.sage_300.batches import INVOICES, Kind
+from consumers.systems.sage_300.company import Company, money
+from consumers.systems.sage_300.faults import Json
+from consumers.systems.sage_300.odata import equal
+from schemas.reasons import SystemReason
+
+RESOURCE = "AR/ARPostedDocuments"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a posted record comes from. `entry` None when its batch was cleared since."""
+
+    description: str = ""
+    entry: Json | None = None
+
+
+def posted(company: Company, number: str, customer: str = "") -> list[Json]:
+    """The posted documents of that number, of one customer or of all.
+
+    Numbers are unique for each customer only, and are treated as unique altogether (section 10).
+    """
+    keys = {"CustomerNumber": customer} if customer else {}
+    return company.client.rows(RESOURCE, equal(**keys, DocumentNumber=number))
+
+
+def owned(company: Company, customer: str, number: str) -> Json | None:
+    """The posted document of that customer and number."""
+    return next(iter(posted(company, number, customer)), None)
+
+
+def origin(company: Company, kind: Kind, row: Json) -> Origin:
+    """The batch and entry of a posted document or receipt. Raises Unavailable, Transient."""
+    number = row.get("BatchNumber")
+    batch = batches.read(company, kind, str(number)) if number else None
+    if batch is None:
+        return Origin()
+    same = [
+        entry
+        for entry in batches.entries(kind, batch)
+        if str(entry.get("EntryNumber")) == str(row.get("EntryNumber"))
+    ]
+    return Origin(str(batch.get("Description") or ""), next(iter(same), None))
+
+
+def invoice_origin(company: Company, row: Json) -> Origin:
+    """The same for an invoice or a credit note; a receipt has another kind of batch."""
+    kinds = ("Invoice", "DebitNote", "CreditNote", "Interest")
+    return origin(company, INVOICES, row) if row.get("DocumentType") in kinds else Origin()
+
+
+def total(company: Company, row: Json) -> Decimal:
+    """What the document was for; credits are negative in Sage 300, not here."""
+    return abs(_amount(company, row, company.connection.posted_total_property))
+
+
+def due(company: Company, row: Json) -> Decimal:
+    """What is still open; never negative."""
+    return abs(_amount(company, row, company.connection.posted_due_property))
+
+
+def _amount(company: Company, row: Json, name: str) -> Decimal:
+    if name not in row:
+        raise Unavailable(
+            SystemReason.MISCONFIGURED,
+            f"{RESOURCE} of {company.connection.company} has no property {name}: see its $metadata,"
+            " then set posted_total_property and posted_due_property",
+        )
+    return money(row, name)
+
+
+def words(company: Company, row: Json) -> str:
+    """The document as a person finds it."""
+    return (
+        f"Sage 300 {row.get('DocumentType')} {row.get('DocumentNumber')} of"
+        f" {row.get('CustomerNumber')}, total {total(company, row)}"
+    )

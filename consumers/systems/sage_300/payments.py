@@ -1,0 +1,190 @@
+"""Payments: one receipt each, applied to the posted documents that it pays.
+
+What comes in: a payment whose invoices are in the books. What goes out: the posted receipt.
+Refused: more than a document still owes, before anything is sent; a document of another customer.
+
+The receipt carries a number of ours (CheckReceiptNumber), made from the payment's id: Sage 300 lets
+the same one pass twice unless an option says otherwise, so the books are always asked first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from consumers.errors import Rejected
+from consumers.system import Draft, Found, Lookup, Receipt, RemoteRef, Task
+from consumers.systems.sage_300 import batches, documents, receipts
+from consumers.systems.sage_300.batches import RECEIPTS
+from consumers.systems.sage_300.company import Company
+from consumers.systems.sage_300.diagnosis import explained, problem
+from consumers.systems.sage_300.faults import Json
+from consumers.systems.sage_300.markers import marker, parts, receipt_number, remote_id
+from consumers.systems.sage_300.odata import equal
+from consumers.systems.sage_300.posting import Plan, Posted, post, requests
+from schemas.money import ZERO
+from schemas.outcomes import Action
+from schemas.reasons import Reason
+from schemas.records import Payment
+
+RESOURCE = "AR/ARPostedReceipts"
+
+
+def find(company: Company, lookup: Lookup) -> Found | None:
+    """The receipt of a payment, posted or on its way.
+
+    Raises Rejected(ambiguous) when several have the typed reference, Unavailable, Transient.
+    """
+    record = lookup.record if isinstance(lookup.record, Payment) else None
+    customer = lookup.customer.remote_id if lookup.customer else ""
+    own_customer, number = parts(lookup.remote_id)
+    typed = lookup.reference.strip().upper() if not number else ""
+    number = number or typed or receipt_number(lookup.record_id)
+    row = _posted(company, number, own_customer or customer, any_number=bool(typed))
+    if row is not None:
+        return _found(company, lookup, record, row, customer)
+    return None if typed else _on_its_way(company, lookup, record, customer)
+
+
+def _posted(company: Company, number: str, customer: str, *, any_number: bool) -> Json | None:
+    """By our number; what a person typed may be the receipt's own number too (PY…)."""
+    keys = {"CustomerNumber": customer} if customer else {}
+    rows = company.client.rows(RESOURCE, equal(**keys, CheckReceiptNumber=number))
+    if not rows and any_number:
+        rows = company.client.rows(RESOURCE, equal(**keys, DocumentNumber=number))
+    if len(rows) > 1:
+        known = ", ".join(
+            f"{row.get('DocumentNumber')} ({row.get('CustomerNumber')})" for row in rows
+        )
+        raise Rejected(Reason.AMBIGUOUS, field="number", detail=f"Sage 300: {known}")
+    return rows[0] if rows else None
+
+
+def _found(
+    company: Company, lookup: Lookup, record: Payment | None, row: Json, customer: str
+) -> Found:
+    mine = str(row.get("CheckReceiptNumber")) == receipt_number(lookup.record_id)
+    wrong: tuple[str, ...] = ()
+    if record is not None:
+        origin = documents.origin(company, RECEIPTS, row)
+        wrong = receipts.differences(origin.entry or row, record, customer)
+    return Found(_ref(row), by_marker=mine, differences=wrong)
+
+
+def _on_its_way(
+    company: Company, lookup: Lookup, record: Payment | None, customer: str
+) -> Found | None:
+    for row in batches.standing(company, RECEIPTS, marker("payment", lookup.record_id)):
+        entry = next(iter(batches.entries(RECEIPTS, row)), {})
+        is_posted = batches.stage_of(RECEIPTS, row) is batches.Stage.POSTED
+        wrong = receipts.differences(entry, record, customer) if record and is_posted else ()
+        return Found(_ref(entry), by_marker=True, differences=wrong, unfinished=not is_posted)
+    return None
+
+
+def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
+    """Posts the receipt, or takes it up where it stands. Raises any of consumers.errors."""
+    if task.customer is None:
+        raise ValueError("a payment is transferred to a customer")
+    customer, number = task.customer.remote_id, receipt_number(payment.id)
+    paid = _paid(task, payment, customer)
+    row = _posted(company, number, customer, any_number=False)
+    if row is not None:
+        origin = documents.origin(company, RECEIPTS, row)
+        wrong = receipts.differences(origin.entry or row, payment, customer)
+        if wrong:
+            raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail="; ".join(wrong))
+        return Receipt(_ref(row), Action.ADOPTED)
+    if not batches.standing(company, RECEIPTS, marker("payment", payment.id)):
+        _refuse_excess(company, customer, paid)
+    plan = _plan(company, payment, customer, paid)
+    posted = post(company, task.steps, plan)
+    row = _verified(company, task, payment, plan, posted)
+    return Receipt(_ref(row), Action.CREATED if posted.made else Action.ADOPTED)
+
+
+def draft(company: Company, task: Task, payment: Payment) -> Draft:
+    """The requests of `transfer`, from the same bodies. Raises Rejected, Unavailable."""
+    customer = task.customer.reference if task.customer else "‹customer›"
+    paid: dict[str, Decimal] = {}
+    for allocation in payment.allocations:
+        known = task.documents.get(allocation.invoice.id)
+        number = known.reference if known else "‹invoice›"
+        paid[number] = paid.get(number, ZERO) + allocation.amount
+    plan = _plan(company, payment, customer, paid)
+    return Draft(requests=requests(company, plan), total=payment.amount)
+
+
+def _paid(task: Task, payment: Payment, customer: str) -> dict[str, Decimal]:
+    """Document number → amount on it. Raises Rejected."""
+    paid: dict[str, Decimal] = {}
+    for at, allocation in enumerate(payment.allocations):
+        known = task.documents.get(allocation.invoice.id)
+        if known is None:
+            raise Rejected(
+                Reason.REFERENCE_NOT_FOUND,
+                field=f"allocations.{at}.invoice",
+                detail=f"the invoice {allocation.invoice.number} is not known in Sage 300",
+            )
+        holder, number = parts(known.remote_id)
+        if holder and holder != customer:
+            raise Rejected(
+                Reason.REFUSED_BY_SYSTEM,
+                field="account",
+                detail=f"the document {number} belongs to the Sage 300 customer {holder}",
+            )
+        paid[number] = paid.get(number, ZERO) + allocation.amount
+    return paid
+
+
+def _refuse_excess(company: Company, customer: str, paid: Mapping[str, Decimal]) -> None:
+    """Raises Rejected for the first document that owes less than what is paid on it, or that is
+    not posted: nothing can be applied to it then."""
+    for number, amount in paid.items():
+        row = documents.owned(company, customer, number)
+        if row is None:
+            detail = f"{number} is not among the posted documents of {customer} in Sage 300"
+            raise Rejected(Reason.REFERENCE_NOT_FOUND, field="allocations", detail=detail)
+        owed = documents.due(company, row)
+        if amount > owed:
+            detail = f"{amount} > {owed} (Sage 300, {number})"
+            raise Rejected(Reason.PAYMENT_EXCEEDS_BALANCE, field="amount", detail=detail)
+
+
+def _plan(company: Company, payment: Payment, customer: str, paid: Mapping[str, Decimal]) -> Plan:
+    number = receipt_number(payment.id)
+
+    def refusal(_: Json, wrong: object) -> Rejected:
+        told = "; ".join(wrong if isinstance(wrong, tuple) else ())
+        return Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail=told)
+
+    return Plan(
+        kind=RECEIPTS,
+        description=marker("payment", payment.id),
+        body=receipts.body(company, payment, customer, paid),
+        differences=lambda entry: receipts.differences(entry, payment, customer, paid),
+        refusal=refusal,
+        is_ours=lambda entry: str(entry.get("CheckReceiptNumber")) == number,
+    )
+
+
+def _verified(company: Company, task: Task, payment: Payment, plan: Plan, posted: Posted) -> Json:
+    """The posted receipt of that very batch, its entry compared before it was posted. Raises
+    Rejected when the posting moved it to an error batch."""
+    customer = str(plan.body["ReceiptsAdjustments"][0]["CustomerNumber"])
+    row = _posted(company, receipt_number(payment.id), customer, any_number=False)
+    if row is not None and str(row.get("BatchNumber")) == posted.number:
+        return row
+    cause: Rejected | None = None
+    try:
+        _refuse_excess(company, customer, _paid(task, payment, customer))
+    except Rejected as refusal:
+        cause = refusal
+    company.lists.forget()
+    cause = cause or problem(receipts.check(company, payment))
+    raise explained(company, task.steps, plan, posted, cause)
+
+
+def _ref(row: Json) -> RemoteRef:
+    number = str(row["CheckReceiptNumber"])
+    return RemoteRef(remote_id(str(row["CustomerNumber"]), number), number)

@@ -1,0 +1,261 @@
+"""From a body to a posted batch, one step after the other, from wherever an earlier try stopped.
+
+What comes in: a plan. What goes out: the posted batch. The steps: POST the batch and remember its
+number; compare what Sage 300 made of it; make it ready; post it alone; read it again. A success of
+the posting process proves nothing: the caller looks for the document (reference page, section 5).
+
+Refused: a batch that a person deleted or changed, one that differs from Membri (it is set aside
+first, so that nobody posts it), one that Sage 300 does not post although it is ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
+from consumers.system import Steps
+from consumers.systems.sage_300 import batches
+from consumers.systems.sage_300.batches import Kind, Stage
+from consumers.systems.sage_300.company import Company
+from consumers.systems.sage_300.faults import Fault, Json
+from consumers.systems.sage_300.markers import set_aside_mark
+from schemas.reasons import Reason
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be posted. `differences(entry)`: what Sage 300 made otherwise, both figures;
+    `refusal(entry, differences)`: how it is told; `is_ours(entry)`: the same customer and number,
+    so that an unposted batch may be replaced."""
+
+    kind: Kind
+    description: str
+    body: Json
+    differences: Callable[[Json], Sequence[str]]
+    refusal: Callable[[Json, Sequence[str]], Rejected]
+    is_ours: Callable[[Json], bool]
+
+
+@dataclass(frozen=True)
+class Posted:
+    """`row`: the posted batch. `made`: this call created it."""
+
+    row: Json
+    made: bool
+
+    @property
+    def number(self) -> str:
+        return batches.number_of(self.row)
+
+
+def post(company: Company, steps: Steps, plan: Plan) -> Posted:
+    """Posts what the plan says, once. Raises any of consumers.errors."""
+    row = _remembered(company, steps, plan) or _marked(company, steps, plan)
+    made = row is None
+    if row is None:
+        row = _create(company, steps, plan)
+    stage = batches.stage_of(plan.kind, row)
+    if stage in (Stage.OPEN, Stage.READY):
+        row, made = _as_planned(company, steps, plan, row, made=made)
+        if batches.stage_of(plan.kind, row) is Stage.OPEN:
+            _change(company, plan.kind, row, Stage.READY)
+        row = _post_alone(company, plan.kind, batches.number_of(row))
+    elif stage is Stage.POSTING:
+        row = _wait(company, plan.kind, row)
+    if batches.stage_of(plan.kind, row) is not Stage.POSTED:
+        raise _not_posted(plan.kind, row)
+    return Posted(row, made)
+
+
+def requests(company: Company, plan: Plan) -> tuple[tuple[str, Json], ...]:
+    """The writes of `post`, with the batch's number to come."""
+    kind, unknown = plan.kind, "‹batch›"
+    key = (
+        f"BatchRecordType='{kind.record_type}',BatchNumber={unknown}"
+        if kind.record_type
+        else unknown
+    )
+    ready = batches.status_body(company, kind, Stage.READY)
+    return (
+        (f"POST {kind.resource}", plan.body),
+        (f"PATCH {kind.resource}({key})", ready),
+        (f"POST {kind.process}('$process')", batches.posting_body(company, kind, unknown)),
+    )
+
+
+# --- where an earlier try stopped -------------------------------------------------------------
+
+
+def _remembered(company: Company, steps: Steps, plan: Plan) -> Json | None:
+    number = steps.get(plan.kind.step)
+    row = batches.read(company, plan.kind, number) if number else None
+    if row is None:
+        return None
+    if batches.stage_of(plan.kind, row) is Stage.DELETED:
+        steps.remember(plan.kind.step, "")  # said once: sent again, it is meant
+        raise Rejected(
+            Reason.REFUSED_BY_SYSTEM,
+            detail=f"Sage 300: the {plan.kind.title} {number} of this record was deleted before it"
+            " was posted, not by us; nothing of it is in the books",
+        )
+    return row
+
+
+def _marked(company: Company, steps: Steps, plan: Plan) -> Json | None:
+    """Made by a try that could not remember it. Raises Rejected(ambiguous) for several."""
+    found = batches.standing(company, plan.kind, plan.description)
+    if len(found) > 1:
+        numbers = ", ".join(batches.number_of(row) for row in found)
+        raise Rejected(
+            Reason.AMBIGUOUS,
+            detail=f"Sage 300: the {plan.kind.title}es {numbers} have the description"
+            f" « {plan.description} »; keep one",
+        )
+    for row in found:
+        steps.remember(plan.kind.step, batches.number_of(row))
+        return row
+    return None
+
+
+def _create(company: Company, steps: Steps, plan: Plan) -> Json:
+    try:
+        row = company.client.create(plan.kind.resource, plan.body)
+    except Fault as fault:
+        raise company.client.failure(fault, writing=True) from fault
+    if "BatchNumber" not in row:
+        raise OutcomeUnknown(f"Sage 300: a {plan.kind.title} without its number")
+    steps.remember(plan.kind.step, batches.number_of(row))
+    return row
+
+
+def _as_planned(
+    company: Company, steps: Steps, plan: Plan, row: Json, *, made: bool
+) -> tuple[Json, bool]:
+    """The batch, once it is what Membri says; what an earlier try left otherwise is replaced."""
+    wrong = _wrong(plan, row)
+    if wrong and not made:
+        _clear(company, steps, plan, row, wrong)
+        row, made = _create(company, steps, plan), True
+        wrong = _wrong(plan, row)
+    if not wrong:
+        return row, made
+    refusal = plan.refusal(_entry(plan, row), wrong)
+    _, words = set_aside(company, steps, plan.kind, row)
+    raise Rejected(refusal.reason, field=refusal.field, detail=f"{refusal.detail}; {words}")
+
+
+def _wrong(plan: Plan, row: Json) -> Sequence[str]:
+    count = len(batches.entries(plan.kind, row))
+    if count != 1:
+        return (f"{plan.kind.title} {batches.number_of(row)}: {count} entries ≠ 1",)
+    return plan.differences(_entry(plan, row))
+
+
+def _entry(plan: Plan, row: Json) -> Json:
+    return next(iter(batches.entries(plan.kind, row)), {})
+
+
+def _clear(company: Company, steps: Steps, plan: Plan, row: Json, wrong: Sequence[str]) -> None:
+    """Sets an unposted batch of an earlier version aside. Raises Rejected when it may be anything
+    else, or when it cannot be set aside: there would be two."""
+    number = batches.number_of(row)
+    words = f"{plan.kind.title} {number} is not posted yet and was changed in Sage 300"
+    is_ours = len(batches.entries(plan.kind, row)) == 1 and plan.is_ours(_entry(plan, row))
+    if is_ours:
+        gone, words = set_aside(company, steps, plan.kind, row)
+        if gone:
+            return
+    detail = f"{'; '.join(wrong)}; {words}"
+    raise Rejected(Reason.DIFFERS_FROM_BOOKS, detail=detail)
+
+
+def set_aside(company: Company, steps: Steps, kind: Kind, row: Json) -> tuple[bool, str]:
+    """Keeps anybody from posting an unposted batch; there is no DELETE for batches (section 2).
+
+    (whether our marker is off it, what became of it in words). Raises Unavailable, OutcomeUnknown,
+    Transient: it is then met again, by its description.
+    """
+    number, description = batches.number_of(row), str(row.get("Description") or "")
+    steps.remember(kind.step, "")
+    if batches.stage_of(kind, row) is Stage.READY:
+        _change(company, kind, row, Stage.OPEN)
+    where = batches.path(kind, number)
+    if _done(company, where, batches.status_body(company, kind, Stage.DELETED)):
+        return True, f"the {kind.title} {number} of Sage 300 was deleted, nothing was posted"
+    renamed = set_aside_mark(description)
+    if _done(company, where, {"Description": renamed}):
+        return True, (
+            f"the {kind.title} {number} of Sage 300 stands open as « {renamed} » and cannot be"
+            " deleted from here: delete it, do not post it"
+        )
+    return False, f"the {kind.title} {number} stands open in Sage 300: delete it, do not post it"
+
+
+def _done(company: Company, where: str, body: Json) -> bool:
+    """Whether Sage 300 agreed to a change. Raises what is no plain refusal."""
+    try:
+        company.client.change(where, body)
+    except Fault as fault:
+        error = company.client.failure(fault, writing=True)
+        if isinstance(error, (Unavailable, OutcomeUnknown, Transient)):
+            raise error from fault
+        return False
+    return True
+
+
+# --- ready, posted ----------------------------------------------------------------------------
+
+
+def _change(company: Company, kind: Kind, row: Json, stage: Stage) -> None:
+    number = batches.number_of(row)
+    try:
+        company.client.change(batches.path(kind, number), batches.status_body(company, kind, stage))
+    except Fault as fault:
+        raise _standing(company, kind, number, fault) from fault
+
+
+def _post_alone(company: Company, kind: Kind, number: str) -> Json:
+    body = batches.posting_body(company, kind, number)
+    try:
+        company.client.process(kind.process, body)
+    except Fault as fault:
+        raise _standing(company, kind, number, fault) from fault
+    row = batches.read(company, kind, number)
+    if row is None:
+        raise OutcomeUnknown(f"Sage 300: the {kind.title} {number} is not there after posting")
+    return _wait(company, kind, row)
+
+
+def _standing(company: Company, kind: Kind, number: str, fault: Fault) -> Exception:
+    """The failure of a later step; a refusal says which batch stands."""
+    error = company.client.failure(fault, writing=True)
+    if isinstance(error, Rejected):
+        detail = f"{error.detail}; the {kind.title} {number} stands, not posted"
+        return Rejected(error.reason, field=error.field, detail=detail)
+    return error
+
+
+def _wait(company: Company, kind: Kind, row: Json) -> Json:
+    """Until a posting that somebody started ends. Raises Transient when it lasts longer than
+    `lock_wait_s`: the record comes back."""
+    number, wait_s = batches.number_of(row), company.connection.lock_wait_s
+    give_up_s = company.client.left_s() - wait_s
+    while batches.stage_of(kind, row) is Stage.POSTING:
+        if company.client.left_s() <= give_up_s:
+            detail = f"Sage 300: {kind.title} {number}: Post in Progress"
+            raise Transient(detail, retry_after_s=wait_s)
+        company.sleep(company.connection.posting_poll_s)
+        row = batches.read(company, kind, number) or row
+    return row
+
+
+def _not_posted(kind: Kind, row: Json) -> Rejected:
+    number, said = batches.number_of(row), row.get(kind.status)
+    detail = f"Sage 300: the {kind.title} {number} is {said} and was not posted"
+    if batches.stage_of(kind, row) is Stage.READY:
+        detail += (
+            "; is « Force Listing of All Batches » or « Force Printing of Deposit Slips » on? Turn"
+            " it off, or print the listing and post this batch"
+        )
+    return Rejected(Reason.REFUSED_BY_SYSTEM, detail=detail)

@@ -1,0 +1,134 @@
+"""The body of a receipt, and what is wrong with a payment before it is sent.
+
+What comes in: a payment of Membri and its posted documents. What goes out: the JSON of one receipt
+batch of one entry, or problems. Refused: no bank, unknown payment code, texts too long, amounts
+that are not above zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from consumers.errors import Rejected
+from consumers.system import Problem
+from consumers.systems.sage_300.batches import RECEIPTS
+from consumers.systems.sage_300.company import Company, money
+from consumers.systems.sage_300.faults import Json
+from consumers.systems.sage_300.lists import BANKS, PAYMENT_CODES, is_usable
+from consumers.systems.sage_300.markers import marker, receipt_number
+from schemas.money import ZERO
+from schemas.reasons import Reason
+from schemas.records import Payment
+from schemas.statuses import Entity
+
+_ENTRY = "ReceiptsAdjustments"
+
+
+def check(company: Company, payment: Payment) -> Iterator[Problem]:
+    """Everything that Sage 300 would refuse, as far as it can be known without writing."""
+    yield from company.closed_period(payment.date, "AR", "BK", "GL")
+    yield from company.foreign_currency(payment.currency)
+    yield from company.too_long(
+        Entity.PAYMENT, {"number": (payment.number, f"{_ENTRY}.EntryReference")}
+    )
+    if payment.amount <= ZERO:
+        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{payment.amount}")
+    for number, allocation in enumerate(payment.allocations):
+        if allocation.amount <= ZERO:
+            field = f"allocations.{number}.amount"
+            yield Problem(Reason.AMOUNT_NOT_POSITIVE, field, f"{allocation.amount}")
+    try:
+        _bank(company)
+        _payment_code(company, payment)
+    except Rejected as error:
+        yield Problem(error.reason, error.field, error.detail)
+
+
+def body(company: Company, payment: Payment, customer: str, paid: Mapping[str, Decimal]) -> Json:
+    """The batch as it is sent. `paid`: document number → amount on it.
+
+    Raises Rejected(unknown_account), Unavailable.
+    """
+    date, kind = payment.date.isoformat(), RECEIPTS.record_type
+    code = _payment_code(company, payment)
+    described = f"Paiement Membri {payment.number}".strip()
+    entry: Json = {
+        "BatchType": kind,
+        "CustomerNumber": customer,
+        "ReceiptDateAdjustmentDate": date,
+        company.connection.receipt_posting_date: date,
+        "ReceiptTransactionType": "Receipt",
+        **({"PaymentCode": code} if code else {}),
+        "CheckReceiptNumber": receipt_number(payment.id),
+        "BankReceiptAmount": payment.amount,
+        "EntryDescription": company.limits.cut(
+            Entity.PAYMENT, f"{_ENTRY}.EntryDescription", described
+        ),
+        **({"EntryReference": payment.number} if payment.number else {}),
+        "AppliedReceiptsAdjustments": [
+            {
+                "BatchType": kind,
+                "CustomerNumber": customer,
+                "DocumentNumber": number,
+                "PaymentNumber": 1,
+                "ReceiptTransactionType": "Receipt",
+                "CustomerReceiptAmount": amount,
+            }
+            for number, amount in paid.items()
+        ],
+    }
+    return {
+        "BatchRecordType": kind,
+        "BatchDate": date,
+        "Description": marker("payment", payment.id),
+        "BankCode": _bank(company),
+        "ReceiptsAdjustments": [entry],
+    }
+
+
+def differences(
+    entry: Json, payment: Payment, customer: str, paid: Mapping[str, Decimal] | None = None
+) -> tuple[str, ...]:
+    """What an entry has otherwise than the payment, both figures. `paid`: see `body`; None where
+    the documents are not known."""
+    found = []
+    held = money(entry, "BankReceiptAmount")
+    if held != payment.amount:
+        found.append(f"Sage 300 {held} ≠ Membri {payment.amount}")
+    holder = str(entry.get("CustomerNumber") or "")
+    if customer and holder != customer:
+        found.append(f"CustomerNumber: Sage 300 {holder} ≠ {customer}")
+    applied: dict[str, Decimal] = {}
+    for line in entry.get("AppliedReceiptsAdjustments") or []:
+        number = str(line.get("DocumentNumber"))
+        applied[number] = applied.get(number, ZERO) + money(line, "CustomerReceiptAmount")
+    if paid is not None and applied != paid:
+        found.append(f"applied: Sage 300 {_told(applied)} ≠ Membri {_told(paid)}")
+    return tuple(found)
+
+
+def _told(amounts: Mapping[str, Decimal]) -> str:
+    return ", ".join(f"{amount} → {number}" for number, amount in sorted(amounts.items())) or "-"
+
+
+def _bank(company: Company) -> str:
+    code = company.bank()
+    row = company.lists.entry(company.client, BANKS, code)
+    if row is None or not is_usable(row):
+        detail = f"{code!r} (accounts.deposit) is no active bank of Sage 300"
+        raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
+    return code
+
+
+def _payment_code(company: Company, payment: Payment) -> str:
+    """Empty where the settings name none: Sage 300 then takes its own default."""
+    named = company.accounts.payment_methods.get(payment.method, "")
+    row = company.lists.entry(company.client, PAYMENT_CODES, named) if named else {}
+    if row is None or not is_usable(row):
+        detail = (
+            f"accounts.payment_methods.{payment.method} = {named!r} is no active payment code of"
+            " Sage 300"
+        )
+        raise Rejected(Reason.UNKNOWN_ACCOUNT, field="method", detail=detail)
+    return named

@@ -1,0 +1,242 @@
+"""The bench of Sage 300: the connector on its sandbox, over a real socket.
+
+Time is virtual for the limits and the waits on both sides. Whatever bad manners the sandbox sees
+are offences.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from consumers.system import AccountsSettings, RemoteRef, Setup
+from consumers.systems.sage_300.connector import Sage300
+from consumers.systems.sage_300.markers import entry_number, marker, receipt_number
+from consumers.systems.sage_300.settings import Connection
+from ops.sandbox.kernel.books import CompanyBooks
+from ops.sandbox.kernel.serving import Served, running
+from ops.sandbox.kernel.store import Store
+from ops.sandbox.sage_300 import Options, Sage300System, default_company, sage_300_system
+from ops.sandbox.sage_300 import company as chart
+from ops.sandbox.sage_300.accountant import act
+from ops.sandbox.sage_300.inventory import books as booked
+from schemas.chapters import ChapterSettings
+from schemas.facts import Fact
+from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from tests.contracts.conformance_world import Held
+
+COMPANY = "ERABLE"
+USER = "WEBAPI"
+PASSWORD = "S3CRET-WORD"
+ACCOUNTS = AccountsSettings(
+    default_income=chart.EVENTS,
+    income={"membership": chart.DUES, "event": chart.DISTRIBUTION_EVENTS},
+    deposit=chart.BANK,
+    deferred_revenue=chart.DEFERRED,
+    earned_revenue=chart.DUES,
+    tax_codes={"taxable": str(chart.CLASS_TAXABLE), "exempt": str(chart.CLASS_EXEMPT)},
+    payment_methods={"cheque": "CHECK", "card": "CARD"},
+    terms=chart.NET_30,
+)
+
+
+class VirtualTime:
+    """Real time, plus whatever somebody slept."""
+
+    def __init__(self) -> None:
+        self.slept_s = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.slept_s
+
+    def clock(self) -> float:
+        return time.time() + self.slept_s
+
+    def now(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self.clock(), dt.UTC)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept_s += seconds
+
+
+@dataclass
+class Sage300Bench:
+    """A served sandbox with one company, and connectors on it."""
+
+    served: Served
+    time: VirtualTime
+    facts: list[Fact] = field(default_factory=list)
+    accounts: AccountsSettings = ACCOUNTS
+    password: str = PASSWORD
+    _connector: Sage300 | None = None
+    _opened: list[Sage300] = field(default_factory=list)
+
+    @property
+    def sandbox(self) -> Sage300System:
+        assert isinstance(self.served.system, Sage300System)
+        return self.served.system
+
+    @property
+    def options(self) -> Options:
+        return self.sandbox.options
+
+    @property
+    def system(self) -> Sage300:
+        if self._connector is None:
+            self._connector = self.connector()
+        return self._connector
+
+    def connection(self, **values: Any) -> Connection:
+        given = {
+            "base_url": f"{self.served.url}/Sage300WebApi/v1.0/-/{COMPANY}",
+            "user": USER,
+            "password": self.password,
+            "customer_group": chart.GROUP,
+            "tax_group": chart.TAX_GROUP,
+        }
+        return Connection.model_validate({**given, **values})
+
+    def connector(self, settings: ChapterSettings | None = None, **values: Any) -> Sage300:
+        setup = Setup(
+            "montreal",
+            self.connection(**values),
+            self.accounts,
+            settings or ChapterSettings(),
+            self.facts.append,
+        )
+        made = Sage300(
+            setup, clock=self.time.clock, monotonic=self.time.monotonic, sleep=self.time.sleep
+        )
+        self._opened.append(made)
+        return made
+
+    def restarted(self) -> Sage300:
+        self._connector = self.connector()
+        return self._connector
+
+    def rows(self, resource: str) -> list[dict[str, Any]]:
+        return self.sandbox.dump()[COMPANY][resource]  # type: ignore[no-any-return]  # a dump is plain JSON
+
+    def books(self) -> CompanyBooks:
+        return booked(self.sandbox.dump())[COMPANY]
+
+    def held(self, record: Record) -> Held:
+        found = self.books()
+        match record:
+            case Account():
+                number = record.number.upper()
+                return Held(sum(1 for one in found.customers if one.key == number))
+            case Invoice():
+                note = marker("invoice", record.id)
+                mine = [one for one in found.documents if one.note == note]
+                return Held(
+                    *(len(mine), _sum(one.total for one in mine)),
+                    _sum(one.balance for one in mine),
+                )
+            case Payment():
+                number = receipt_number(record.id)
+                paid = [one for one in found.payments if one.number == number]
+                return Held(len(paid), _sum(one.total for one in paid))
+            case JournalEntry():
+                number = entry_number(record.id)
+                entries = [one for one in found.entries if one.number == number]
+                return Held(len(entries), _sum(one.lines[chart.DEFERRED] for one in entries))
+
+    def applications(self, record: Record) -> int:
+        found = self.books()
+        note = marker("invoice", record.id)
+        (credit,) = [one for one in found.documents if one.note == note]
+        return sum(1 for one in found.applications if one.credit_note == credit.id)
+
+    def customer_name(self, remote_id: str) -> str:
+        (row,) = [one for one in self.rows("ARCustomers") if one["CustomerNumber"] == remote_id]
+        return str(row["CustomerName"])
+
+    def accountant(self, **order: Any) -> dict[str, Any]:
+        """What a person does in Sage 300 itself."""
+        return act(self.sandbox.companies.books(COMPANY), {"company": COMPANY, **order})
+
+    def add_customer(self, name: str, *, number: str = "", active: bool = True) -> RemoteRef:
+        record = {"CustomerNumber": number, "CustomerName": name, "GroupCode": chart.GROUP}
+        self.accountant(create={"resource": "ARCustomers", "record": record})
+        if not active:
+            self.alter("ARCustomers", number, Status="Inactive")
+        return RemoteRef(number, number)
+
+    def alter(self, resource: str, *key: str, **values: Any) -> None:
+        self.accountant(alter={"resource": resource, "key": list(key), "set": values})
+
+    def append_numbers(self) -> Sage300:
+        raise AssertionError("asked of systems keyed by name only")
+
+    def close_until(self, date: dt.date | None) -> None:
+        # The whole month: a period is locked, not a day.
+        last = date.replace(day=28) + dt.timedelta(days=7) if date else None
+        self.accountant(closed_until=last.isoformat() if last else None)
+        self.restarted()  # one that runs learns it from a refusal, or the next day
+
+    def spoil(self, damage: str, request: int) -> None:
+        kind = {"lost_before": "drop_before", "lost_after": "drop_after"}.get(damage)
+        fault: dict[str, Any] = {"kind": kind} if kind else {"kind": "status_after", "status": 504}
+        self.sandbox.faults.arm(**fault, path="/Sage300WebApi/", skip=request)
+
+    def spoiled(self) -> bool:
+        left = self.sandbox.faults.armed()
+        self.sandbox.faults.clear()
+        return not left
+
+    def cut(self) -> None:
+        # nobody listens there
+        self._connector = self.connector(base_url="http://localhost:9/Sage300WebApi/v1.0/-/X")
+
+    def mend(self) -> None:
+        self._connector = None
+
+    def throttle(self) -> None:
+        self.sandbox.faults.arm(kind="status", status=429, path="/Sage300WebApi/")
+
+    def expire(self) -> None:
+        """Basic authentication does not end early."""
+
+    def revoke(self) -> None:
+        self.accountant(users=["SOMEBODY"])
+
+    def restore(self) -> None:
+        self.accountant(users=[USER])
+        self.restarted()  # an administrator who gave the right back starts the connector anew
+
+    def close(self) -> None:
+        for connector in self._opened:
+            connector.close()
+        self._opened.clear()
+        self._connector = None
+
+
+def _sum(values: Any) -> Decimal:
+    return sum((Decimal(str(value)) for value in values), Decimal(0)).quantize(Decimal("0.01"))
+
+
+@contextmanager
+def sage_300_bench(**options: Any) -> Iterator[Sage300Bench]:
+    """A sandbox of its own with one company."""
+    virtual = VirtualTime()
+    system = sage_300_system(
+        Store(),
+        user=USER,
+        password=PASSWORD,
+        clock=virtual.now,
+        monotonic=virtual.monotonic,
+        options=Options(**options),
+    )
+    system.seed({"companies": {COMPANY: default_company("Association des Érables")}})
+    with running(system) as served:
+        bench = Sage300Bench(served, virtual)
+        try:
+            yield bench
+        finally:
+            bench.close()
