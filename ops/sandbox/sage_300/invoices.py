@@ -205,9 +205,7 @@ def _lines(puts: Puts, kept: list[Document], raws: list[Document]) -> list[Docum
 
     def make(raw: Document) -> Document:
         numbers.append(max(numbers, default=0) + 20)
-        header = puts.record
         line = {n: one.default for n, one in INVOICE_DETAIL.items()} | {"LineNumber": numbers[-1]}
-        line |= {f"TaxClass{n}": header[f"TaxClass{n}"] for n in AUTHORITIES}
         return _line(puts, line, raw, new=True)
 
     return merge(

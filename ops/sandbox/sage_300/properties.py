@@ -164,7 +164,7 @@ INVOICE_DETAIL: Properties = {
     "Price": amount(),
     "ExtendedAmountWithTIP": amount(),
     "ExtendedAmountWithoutTIP": amount(assigned=True),
-    **_each("TaxClass", number(0)),
+    **_each("TaxClass", number(1)),
     **_each("TaxIncluded", yes_no()),
     **_each("TaxBase", amount(assigned=True)),
     **_each("TaxAmount", amount()),

@@ -220,7 +220,20 @@ def _line(entry: Puts, line: Document, raw: Document, *, new: bool) -> Document:
     if entry.record["BatchType"] == "AD":
         amounts = (decimal(one, "DistributionAmount") for one in line[_DISTRIBUTIONS])
         line["CustomerReceiptAmount"] = sum(amounts, ZERO)
+    elif new and "CustomerReceiptAmount" not in puts.sent:
+        line["CustomerReceiptAmount"] = _all_of_it(entry, line)
     return line
+
+
+def _all_of_it(entry: Puts, line: Document) -> Decimal:
+    """A line without amount takes what is due, as far as the receipt goes."""
+    key = line["CustomerNumber"], line["DocumentNumber"]
+    document = entry.books.get("ARPostedDocuments", *key)
+    if document is None:
+        return ZERO
+    applied = (decimal(one, "CustomerReceiptAmount") for one in entry.record[_APPLIED])
+    left = decimal(entry.record, "BankReceiptAmount") - sum(applied, ZERO)
+    return min(decimal(document, DUE), left)
 
 
 def _distributions(puts: Puts, name: str, raws: list[Document]) -> None:
