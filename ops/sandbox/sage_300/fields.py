@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from ops.sandbox.sage_300.answers import bad_payload, field_invalid
@@ -18,6 +18,7 @@ from ops.sandbox.sage_300.answers import bad_payload, field_invalid
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 _LARGEST = Decimal(10) ** 15
+_LARGEST_INT = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def read(name: str, field: Field, value: Any) -> Any:
     if field.kind in ("text", "code", "phone"):
         return _read_text(name, field, value)
     if field.kind == "number":
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST_INT:
             raise bad_payload(f"{name}: a whole number is expected.")
         return value
     if field.kind == "amount":
@@ -159,11 +160,3 @@ def write(field: Field, value: Any) -> Any:
     if field.kind == "phone" and len(value or "") == 10:
         return f"({value[:3]}) {value[3:6]}-{value[6:]}"
     return value
-
-
-def parse_decimal(raw: str) -> Decimal:
-    """For literals. Raises Refusal."""
-    try:
-        return Decimal(raw)
-    except InvalidOperation:
-        raise bad_payload(f"{raw!r} is not a number.") from None

@@ -59,7 +59,10 @@ def _each(name: str, field: Field) -> Properties:
     return {f"{name}{n}": field for n in AUTHORITIES}
 
 
-_OPERATION: Properties = {"UpdateOperation": choice(OPERATION)}
+_OPERATION: Properties = {
+    "UpdateOperation": choice(OPERATION),
+    "ETag": Field("text", 60, default="", assigned=True),
+}
 _AR_KEYS: Properties = {"BatchNumber": number(assigned=True), "EntryNumber": number(assigned=True)}
 OPTIONAL_FIELD: Properties = {"OptionalField": code(12), "Value": text(60), **_OPERATION}
 

@@ -61,7 +61,7 @@ class Call:
     def json(self) -> Document:
         """The body. Raises Refusal. Order is kept: it is the order of the Puts."""
         try:
-            found = json.loads(self.body, parse_float=Decimal)
+            found = json.loads(self.body, parse_float=Decimal, parse_constant=_no_constant)
         except ValueError:
             raise bad_payload("The body is not JSON.") from None
         if not isinstance(found, dict):
@@ -272,6 +272,11 @@ async def _read(request: Request) -> Call:
         content_type=request.headers.get("content-type", ""),
         body=await request.body(),
     )
+
+
+def _no_constant(name: str) -> None:
+    """NaN and Infinity are not JSON, though Python reads them."""
+    raise ValueError(name)
 
 
 def _json(body: Document, status: int = 200, headers: dict[str, str] | None = None) -> Response:
