@@ -169,10 +169,10 @@ def _of_customer(books: Books, customer: Document, values: Document) -> Document
         "_taxLiable": customer["taxLiable"],
         "_taxAreaId": customer["taxAreaId"],
     }
-    for name in ("paymentTermsId", "shipmentMethodId", "currencyId", "currencyCode"):
-        if not values.get(name):
-            taken[name] = customer[name]
-    return taken
+    names = ["paymentTermsId", "shipmentMethodId"]
+    if values.get("currencyId", NO_GUID) == NO_GUID and not values.get("currencyCode"):
+        names += ["currencyId", "currencyCode"]  # the company's own, when said, is another choice
+    return taken | {name: customer[name] for name in names if not values.get(name)}
 
 
 def _checked(books: Books, sale: Sale, values: Document) -> Document:
