@@ -55,6 +55,12 @@ class Fault(Exception):
         return f"Business Central: {said} (CorrelationId {self.correlation or '-'})"
 
 
+def says_settled(fault: Fault) -> bool:
+    """Whether the invoice to apply to is no longer open: paid, cancelled, another customer's. Said
+    by a code of its own, or by the text alone when posting re-raises it (page, sections 4 and 6)."""
+    return "Cust. Ledger Entry within the filter" in fault.message
+
+
 class Bug(RuntimeError):
     """Business Central says that our request is malformed: the record is not at fault, we are."""
 

@@ -20,7 +20,7 @@ from consumers.system import Found, Lookup, Receipt, RemoteRef, Task
 from consumers.systems.business_central import sales
 from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company, money
-from consumers.systems.business_central.faults import NO_DATA, Bug, Fault, Json, failure
+from consumers.systems.business_central.faults import Bug, Fault, Json, failure, says_settled
 from consumers.systems.business_central.keys import code, external_number, plain_enum
 from consumers.systems.business_central.sales import INVOICE, Kind, kind_of
 from schemas.money import ZERO
@@ -205,7 +205,7 @@ def _posted(sale: _Sale, row: Json) -> Json:
     error = sale.company.refusal(refusal, sale.invoice.date)
     if isinstance(error, Rejected | Bug):
         _remove(sale, again, error if isinstance(error, Rejected) else None)
-    if refusal.code == NO_DATA and sale.kind is not INVOICE:
+    if says_settled(refusal) and sale.kind is not INVOICE:
         # Whatever the invoice still owed was settled meanwhile: made again without applying it.
         raise Transient(f"the invoice was settled meanwhile; {refusal.words}") from refusal
     raise error from refusal

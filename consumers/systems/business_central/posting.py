@@ -22,7 +22,7 @@ from consumers.system import Found, RemoteRef, Task
 from consumers.systems.business_central import batches, ledger
 from consumers.systems.business_central.batches import PAYMENTS, POSTED, Batch, Wanted
 from consumers.systems.business_central.company import Company
-from consumers.systems.business_central.faults import NOT_THERE, Fault, Json
+from consumers.systems.business_central.faults import NOT_THERE, Fault, Json, says_settled
 from consumers.systems.business_central.ledger import DocumentType
 from schemas.outcomes import Action
 from schemas.reasons import Reason
@@ -110,6 +110,8 @@ def _post(
         fault = batches.post(company, task, batch)
         rows = ledger.entries(company, record.wanted.number, record.document_type)
         if fault is not None and not rows:
+            if says_settled(fault):
+                may_post()  # says it with both figures
             raise _refusal(company, record, batch, fault)
     except _Left:
         raise
