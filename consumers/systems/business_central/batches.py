@@ -19,7 +19,7 @@ from consumers.errors import Rejected
 from consumers.system import Task
 from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company
-from consumers.systems.business_central.faults import SAME_KEY, Fault, Json, failure
+from consumers.systems.business_central.faults import NO_RELATION, SAME_KEY, Fault, Json, failure
 from consumers.systems.business_central.keys import plain_enum
 from schemas.reasons import Reason
 
@@ -158,9 +158,13 @@ def _created(company: Company, wanted: Wanted) -> str:
         return str(company.client.create(wanted.journal.resource, wanted.batch)["id"])
     except Fault as fault:
         found = standing(company, wanted) if fault.code == SAME_KEY else None
-        if found is None:
-            raise failure(fault, writing=True) from fault
-        return found.id
+        if found is not None:
+            return found.id
+        template = wanted.batch.get("templateDisplayName")
+        if template and fault.code == NO_RELATION:
+            detail = f"connection.journal_template = {template!r}: {fault.words}"
+            raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail) from fault
+        raise failure(fault, writing=True) from fault
 
 
 def _deleted(company: Company, wanted: Wanted, line: Json) -> None:

@@ -26,6 +26,7 @@ _CORRELATION = re.compile(r"\s*CorrelationId:\s*([0-9a-fA-F-]{8,})\.?\s*$")
 SAME_KEY = "Internal_EntityWithSameKeyExists"
 STALE = "Request_EntityChanged"
 NO_DATA = "Internal_DataNotFoundFilter"
+NO_RELATION = "Internal_InvalidTableRelation"
 NOT_THERE = frozenset({"BadRequest_NotFound", "Internal_RecordNotFound"})
 """What a read of one record by its id answers when there is none."""
 
@@ -119,7 +120,7 @@ CODES: dict[str, Row] = {
     "Internal_CompanyNotFound": _MISCONFIGURED,
     NO_DATA: _REFUSED,  # a closed invoice, an approval: the caller knows which
     SAME_KEY: _reject(Reason.DUPLICATE_NUMBER, "number"),
-    "Internal_InvalidTableRelation": _reject(Reason.INVALID_FIELD),
+    NO_RELATION: _reject(Reason.INVALID_FIELD),
     "Internal_RecordNotFound": _reject(Reason.REFERENCE_NOT_FOUND, "reference"),
     "Internal_ServerError": _UNKNOWN,
     "Internal_TenantUnavailable": _closed(SystemReason.MAINTENANCE),
