@@ -6,7 +6,6 @@ In: a store, a folder for the password, the world's companies by database org id
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Mapping
 from decimal import Decimal
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.sandbox.kernel.books import Place, SeedCompany, SeedDocument, SeedPayment, Simulation
+from ops.sandbox.kernel.secrets import write_private
 from ops.sandbox.kernel.serving import System
 from ops.sandbox.kernel.store import Document, Store
 from ops.sandbox.sage_300 import company as chart
@@ -55,12 +55,7 @@ def _build(store: Store, folder: Path) -> System:
 def _password(path: Path) -> str:
     """Made once, upper-case as Sage's users type them, mode 0600."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(20).upper())
-        draft.replace(path)
+        write_private(path, secrets.token_hex(20).upper())
     return path.read_text(encoding="utf-8").strip()
 
 

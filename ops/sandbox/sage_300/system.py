@@ -18,12 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ops.sandbox.kernel.clock import SimulatedClock, real_clock
 from ops.sandbox.kernel.offences import Offences
 from ops.sandbox.kernel.serving import System
 from ops.sandbox.kernel.store import Document, Store
 from ops.sandbox.sage_300.accountant import act
 from ops.sandbox.sage_300.answers import Refusal
-from ops.sandbox.sage_300.clock import SimulatedClock, real_clock
 from ops.sandbox.sage_300.companies import Companies
 from ops.sandbox.sage_300.gate import Gate
 from ops.sandbox.sage_300.options import Options
