@@ -88,7 +88,9 @@ class CustomerTable(SyncTable):
         return _named(*plain, *sync, *lookups, *self.address.columns, "modifiedon")
 
 
-class PaidWhen(_Part):
+class ColumnIs(_Part):
+    """True where `column` has one of `values`."""
+
     column: str
     values: tuple[int, ...] = Field(min_length=1)
 
@@ -107,7 +109,8 @@ class InvoiceTable(SyncTable):
     total: str
     currency: str = ""
     lines: str
-    paid: PaidWhen
+    paid: ColumnIs
+    cancelled: ColumnIs
     customer: Lookup
     chapter: Lookup
     corrects: Lookup
@@ -118,10 +121,11 @@ class InvoiceTable(SyncTable):
         plain = (self.number, self.type, self.date, self.due_date, self.description)
         money = (self.discount, self.freight, self.gst, self.qst, self.total)
         billing = (self.billing_name, *self.billing_address.columns)
-        sync = (self.status, self.reference, self.error, self.paid.column)
+        sync = (self.status, self.reference, self.error)
+        state = (self.paid.column, self.cancelled.column)
         lookups = (self.customer.value, self.chapter.value, self.corrects.value)
         currency = lookup_value(self.currency)
-        return _named(*plain, *money, *billing, *sync, *lookups, currency, "modifiedon")
+        return _named(*plain, *money, *billing, *sync, *state, *lookups, currency, "modifiedon")
 
     @property
     def reference_columns(self) -> list[str]:

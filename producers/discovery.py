@@ -253,7 +253,7 @@ def _check_choices(table: Table, mapping: Mapping, found: _Definition) -> Iterat
         yield from _check_status_labels(table, mapping, found)
     if isinstance(table, InvoiceTable):
         wanted.append((table.type, list(mapping.choices.invoice_type.values())))
-        wanted.append((table.paid.column, list(table.paid.values)))
+        wanted += [(one.column, list(one.values)) for one in (table.paid, table.cancelled)]
     if isinstance(table, PaymentTable) and table.method:
         wanted.append((table.method, list(mapping.choices.payment_method.values())))
     for column, values in wanted:

@@ -172,6 +172,22 @@ def is_paid(row: Row, mapping: Mapping) -> bool:
     return row.get(mapping.invoice.paid.column) in mapping.invoice.paid.values
 
 
+def is_cancelled(row: Row, mapping: Mapping) -> bool:
+    """Whether an invoice is cancelled in Membri."""
+    return row.get(mapping.invoice.cancelled.column) in mapping.invoice.cancelled.values
+
+
+def paid(row: Row, mapping: Mapping) -> tuple[dt.date, Decimal]:
+    """Day and amount of a payment. Raises Unmappable."""
+    columns = mapping.payment
+    return _date(row, columns.date, "date"), _money(row, columns.amount, "amount", required=True)
+
+
+def invoice_total(row: Row, mapping: Mapping) -> Decimal:
+    """What an invoice or a credit note comes to, without its sign. Raises Unmappable."""
+    return abs(_money(row, mapping.invoice.total, "total", required=True))
+
+
 def invoice_type(row: Row, mapping: Mapping) -> InvoiceType:
     """What an invoice is for."""
     found = _choice(InvoiceType, row.get(mapping.invoice.type), mapping.choices.invoice_type)

@@ -18,6 +18,7 @@ from producers import mapping as rows_to_records
 from producers.chapters import Chapter, Chapters, UnknownChapter
 from producers.columns import CustomerTable, InvoiceTable, Mapping, PaymentTable, lookup_value
 from producers.dataverse import ETAG, Dataverse, Query, RecordGone, Row
+from producers.dues import Dues
 from producers.mapping import Context, Unmappable, pointed_id, record_id
 from schemas.reasons import Reason
 from schemas.records import DUES, Record
@@ -98,6 +99,7 @@ class Membri:
         self._mapping = mapping
         self._error_length = error_length
         self._currencies: dict[str, str] = {}
+        self.dues = Dues(dataverse, mapping)
 
     def pending(self, entity: Entity, since: dt.datetime | None = None) -> Iterator[Pending]:
         """Rows À transférer, oldest change first, streamed page by page.

@@ -14,6 +14,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Self
 
+from producers.deferral_state import CHECK, DeferralState
+from producers.deferral_state import SCHEMA as DEFERRALS
 from schemas.statuses import Entity
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class PollState:
 
     def __init__(self, path: Path | None = None) -> None:
         self._db = _opened(path)
+        self.deferrals = DeferralState(self._db)
         # What was left alone depended on settings that may have changed since.
         self._db.execute("DELETE FROM seen WHERE NOT published")
 
@@ -146,8 +149,9 @@ def _connected(target: str) -> sqlite3.Connection:
     try:
         # Nothing here is worth an fsync.
         db.execute("PRAGMA synchronous = OFF")
-        db.executescript(_SCHEMA)
+        db.executescript(_SCHEMA + DEFERRALS)
         db.execute(f"SELECT {_COLUMNS} FROM seen LIMIT 1")  # noqa: S608 - names of ours
+        db.execute(CHECK)
     except BaseException:
         db.close()
         raise

@@ -21,11 +21,13 @@ from producers.chapters import Chapter
 from producers.clock import SYSTEM_CLOCK, Clock
 from producers.columns import ENTITIES
 from producers.dataverse import ConfigFault, MembriError, system_reason
-from producers.membri import Membri, Pending
+from producers.deferring import Deferring
+from producers.membri import Fetched, Membri, Pending
 from producers.poll_state import PollState, Seen
 from producers.publishing import DEPTH_MAX, Publication, Tally
 from schemas.facts import Observer, PollDone, SystemState, unobserved
 from schemas.reasons import SystemReason
+from schemas.records import Invoice
 from schemas.statuses import TAKEN_OUT, Entity, Status
 from schemas.wire.channel import Broker, BrokerUnavailable
 
@@ -75,6 +77,7 @@ class Poller:
             observer=observer,
             depth_max=depth_max,
         )
+        self._deferring = Deferring(membri, state.deferrals, clock=clock)
         self._next_sweep_at = clock.monotonic()
         start = clock.now() - dt.timedelta(seconds=FIRST_WINDOW_S)
         self._watermarks = dict.fromkeys(ENTITIES, start)
@@ -116,11 +119,19 @@ class Poller:
                 log.error("%s: %s", entity, fault)  # noqa: TRY400 - a setting, not our trace
                 publication.tally.faults.append(str(fault))
         self._publish_credit_notes()
+        self._sweep_deferred()
         tally = publication.tally
         pending = self._state.in_flight_count() + tally.blocked + tally.held
         self._observer(PollDone(self._clock.now().timestamp(), pending, tally.published))
         self._observer(_membri_state(tally))
         return tally
+
+    def _sweep_deferred(self) -> None:
+        try:
+            self._deferring.sweep(self._publication)
+        except ConfigFault as fault:
+            log.error("deferred revenue: %s", fault)  # noqa: TRY400 - a setting, not our trace
+            self._publication.tally.faults.append(str(fault))
 
     def _pass_over(self, entity: Entity, *, full: bool) -> None:
         since = self._watermarks[entity] - dt.timedelta(seconds=OVERLAP_S)
@@ -210,7 +221,20 @@ class Poller:
         for chunk in _chunks(ids, FETCH_CHUNK):
             fetched = self._membri.fetch(entity, chunk)
             self._state.forget(entity, set(chunk) - {row.id for row in fetched})
-            left += [row.modified for row in self._publication.publish(fetched)]
+            left += [row.modified for row in self._sent(entity, fetched)]
+        return left
+
+    def _sent(self, entity: Entity, fetched: Sequence[Fetched]) -> list[Fetched]:
+        """Publishes, and with payments and credit notes what they mean for deferred revenue;
+        returns what was left."""
+        if entity is not Entity.PAYMENT:
+            left = self._publication.publish(fetched)
+            self._deferring.corrected(_corrected(fetched), self._publication)
+            return left
+        plans = self._deferring.following(fetched)
+        left = self._publication.publish(fetched, self._deferring.messages(plans))
+        not_sent = {row.id for row in left}
+        self._deferring.remember([p for key, p in plans.items() if key not in not_sent])
         return left
 
     def _refresh_snapshots(self, accounts: dict[str, str]) -> None:
@@ -277,6 +301,12 @@ def _withdrawn(rows: Iterable[Pending], known: dict[str, Seen]) -> list[tuple[Pe
     among them: who completed a record cannot be told from its row, and the consumer knows."""
     found = [(row, known.get(row.id)) for row in rows if row.status in TAKEN_OUT]
     return [(row, seen) for row, seen in found if seen is not None and seen.published]
+
+
+def _corrected(fetched: Iterable[Fetched]) -> list[str]:
+    """The invoices that credit notes among these correct."""
+    notes = (one.content for one in fetched if isinstance(one.content, Invoice))
+    return [note.corrects.id for note in notes if note.corrects is not None]
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

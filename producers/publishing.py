@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -36,7 +36,8 @@ FAILED_BY = "poller"
 @dataclass
 class Tally:
     """What one pass did. `blocked`: left because a queue was full; `elsewhere`: of chapters that
-    are not configured; `unconfirmed`: published without a confirm, to be published again."""
+    are not configured; `unconfirmed`: published without a confirm, to be published again.
+    Messages about entries of deferred revenue count as published."""
 
     published: int = 0
     buried: int = 0
@@ -95,9 +96,12 @@ class Publication:
     def any_blocked(self) -> bool:
         return any(self.blocked(chapter) for chapter in self._chapters)
 
-    def publish(self, records: Sequence[Fetched]) -> list[Fetched]:
-        """Publishes what is À transférer; returns what must be published again, later."""
-        ready: list[tuple[Fetched, Outgoing]] = []
+    def publish(
+        self, records: Sequence[Fetched], behind: Mapping[str, Sequence[Outgoing]] | None = None
+    ) -> list[Fetched]:
+        """Publishes what is À transférer; returns what must be published again, later. `behind`:
+        by id, messages that go right behind a record, and count as part of it."""
+        ready: list[tuple[Fetched, list[Outgoing]]] = []
         left: list[Fetched] = []
         for fetched in records:
             if fetched.status is not Status.TO_TRANSFER:
@@ -107,14 +111,24 @@ class Publication:
             if fetched.content is None or self._held(fetched):
                 self._leave_alone(fetched)
             elif isinstance(fetched.content, MappingProblem):
-                ready.append((fetched, self._dead_letter(fetched, fetched.content)))
+                ready.append((fetched, [self._dead_letter(fetched, fetched.content)]))
             elif fetched.chapter is None or self.blocked(fetched.chapter):
                 self.tally.blocked += 1
                 left.append(fetched)
             else:
-                self._room[fetched.chapter.slug] -= 1
-                ready.append((fetched, self._message(fetched)))
+                messages = [self._message(fetched), *(behind or {}).get(fetched.id, ())]
+                self._room[fetched.chapter.slug] -= len(messages)
+                ready.append((fetched, messages))
         return left + self._sent(ready)
+
+    def send(self, chapter: Chapter, messages: Sequence[Outgoing]) -> bool:
+        """Publishes messages about entries of deferred revenue; whether all were confirmed."""
+        outcomes = self._publisher.publish(messages) if messages else []
+        self._room[chapter.slug] = self._room.get(chapter.slug, self._depth_max) - len(messages)
+        left = sum(outcome is not PublishOutcome.CONFIRMED for outcome in outcomes)
+        self.tally.unconfirmed += left
+        self._count_entries(chapter, len(messages) - left)
+        return not left
 
     def withdraw(self, rows: Sequence[tuple[Pending, Seen]]) -> None:
         """Tells the consumers of records whose status a person changed since they were published.
@@ -209,17 +223,21 @@ class Publication:
             )
         )
 
-    def _sent(self, ready: Sequence[tuple[Fetched, Outgoing]]) -> list[Fetched]:
+    def _sent(self, ready: Sequence[tuple[Fetched, Sequence[Outgoing]]]) -> list[Fetched]:
         """Publishes with confirms and remembers what was confirmed; returns the rest."""
         if not ready:
             return []
-        outcomes = self._publisher.publish([message for _, message in ready])
+        outcomes = iter(self._publisher.publish([one for _, some in ready for one in some]))
         # Queues that were full may have been emptied meanwhile: they are asked again.
         self._room = {slug: room for slug, room in self._room.items() if room > 0}
         confirmed: list[Fetched] = []
         left: list[Fetched] = []
-        for (fetched, _), outcome in zip(ready, outcomes, strict=True):
-            (confirmed if outcome is PublishOutcome.CONFIRMED else left).append(fetched)
+        for fetched, messages in ready:
+            of_it = [next(outcomes) for _ in messages]
+            whole = all(outcome is PublishOutcome.CONFIRMED for outcome in of_it)
+            (confirmed if whole else left).append(fetched)
+            if whole and fetched.chapter is not None:
+                self._count_entries(fetched.chapter, len(messages) - 1)
         self._remember(confirmed)
         self._report(confirmed)
         self.tally.unconfirmed += len(left)
@@ -248,6 +266,11 @@ class Publication:
                 published[system, fetched.entity] += 1
         for (system, entity), count in published.items():
             self._observer(Published(system, entity, count))
+
+    def _count_entries(self, chapter: Chapter, count: int) -> None:
+        if count:
+            self.tally.published += count
+            self._observer(Published(chapter.system, Entity.JOURNAL_ENTRY, count))
 
     def _seen(self, fetched: Fetched, *, published: bool, times: int) -> Seen:
         return Seen(

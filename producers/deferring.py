@@ -1,0 +1,334 @@
+"""From dues payments to the messages about their entries of deferred revenue.
+
+What comes in: payments as fetched. What goes out: the entries that each of them asks for, as events
+behind it; and once a day those around today of payments that went long ago, since entries live in
+the consumer's ledger alone and Membri has no table to find them in again. An invoice that is
+cancelled withdraws its entries, for good. Refused: to rewrite what was told: terms and share of a
+payment stay as they were first published (see ops/decisions/deferred-revenue.md).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from producers.chapters import Chapter
+from producers.clock import SYSTEM_CLOCK, Clock
+from producers.deferral import (
+    ZONE,
+    Terms,
+    deferrable,
+    schedule,
+    shares,
+    version_of,
+    version_of_all,
+)
+from producers.deferral_state import DeferralState, Deferred
+from producers.membri import Fetched, Membri
+from producers.publishing import Publication
+from schemas.events import Origin, ToTransfer, Withdrawn, new_traceparent, to_transfer, withdrawn
+from schemas.money import ZERO
+from schemas.records import DocumentRef, Invoice, JournalEntry, Payment
+from schemas.statuses import Entity, Status
+from schemas.wire.channel import Outgoing
+from schemas.wire.codec import to_outgoing
+
+log = logging.getLogger(__name__)
+
+BACK_DAYS = 45
+AHEAD_DAYS = 7
+"""Around today, which entries are said again each day."""
+REMEMBERED_DAYS = 400
+"""After its last entry, how long a payment is remembered, so that its cancellation is noticed."""
+SWEEP_EVERY_S = 86_400.0
+"""And at each start."""
+CHUNK = 50
+_DROPPED = Status.DO_NOT_SYNC
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The entries of one payment. `known`: how it was published before; `cancelled`: its invoice
+    is, so that none of them may be."""
+
+    payment: Fetched
+    chapter: Chapter
+    entries: tuple[JournalEntry, ...]
+    deferred: Deferred
+    known: Deferred | None
+    cancelled: bool
+
+    @property
+    def is_told(self) -> bool:
+        """Whether these very entries were published."""
+        return self.known is not None and self.known.version == self.deferred.version
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its entries were withdrawn, which nothing undoes."""
+        return self.known is not None and bool(self.known.cancelled_on)
+
+
+class Deferring:
+    """Derives and publishes entries. One thread."""
+
+    def __init__(
+        self, membri: Membri, state: DeferralState, *, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._membri = membri
+        self._state = state
+        self._clock = clock
+        self._next_sweep_at = clock.monotonic()
+        self._left: list[str] = []
+        """Payments that the sweep under way has not met yet."""
+        for chapter in membri.chapters.all:
+            if Terms.of(chapter.settings) and chapter.settings.deferral_since is None:
+                log.warning(
+                    "%s: without deferral_since, dues paid before the revenue of this chapter was "
+                    "deferred get entries too",
+                    chapter.slug,
+                )
+
+    # --- what a payment asks for ------------------------------------------------------------------
+
+    def events_of(self, payment: Fetched) -> list[ToTransfer]:
+        """All that is published for a payment, in order: itself, then its entries by date; nothing
+        when it is no payment of a configured chapter. Raises MembriError."""
+        if not isinstance(payment.content, Payment) or payment.chapter is None:
+            return []
+        itself = to_transfer(
+            payment.content,
+            self._origin(payment.chapter),
+            dataversion=payment.etag,
+            time=payment.modified,
+        )
+        plan = self.plans([payment]).get(payment.id)
+        if plan is None or plan.cancelled or plan.is_final:
+            return [itself]
+        return [itself, *self._asking(plan, plan.entries)]
+
+    def plans(self, payments: Sequence[Fetched]) -> dict[str, Plan]:
+        """By payment, of those whose revenue is deferred. Raises MembriError."""
+        known = self._state.of_payments([one.id for one in payments])
+        wanted = {
+            one.id: (one, one.content, one.chapter, terms)
+            for one in payments
+            if isinstance(one.content, Payment)
+            and one.chapter is not None
+            and (terms := _terms(one.content, one.chapter, known.get(one.id))) is not None
+        }
+        bills = list(dict.fromkeys(_bill(content) for _, content, _, _ in wanted.values()))
+        invoices = self._deferrable(bills)
+        paid = self._membri.dues.payments_of(list(invoices))
+        cancelled = self._membri.dues.cancelled(list(invoices))
+        settled = {one.payment_id: one.settled for one in self._state.of_invoices(list(invoices))}
+        found: dict[str, Plan] = {}
+        for one, content, chapter, terms in wanted.values():
+            invoice = invoices.get(_bill(content))
+            if invoice is None:
+                continue
+            share = shares(invoice, paid.get(invoice.id, ()), settled).get(one.id, ZERO)
+            reference = DocumentRef(
+                id=one.id, number=content.number, reference=one.reference, status=one.status
+            )
+            entries = tuple(schedule(content, reference, invoice, share, terms))
+            if not entries and one.id not in known:
+                continue
+            found[one.id] = Plan(
+                payment=one,
+                chapter=chapter,
+                entries=entries,
+                deferred=Deferred(
+                    payment_id=one.id,
+                    invoice_id=invoice.id,
+                    terms=terms.model_dump_json(),
+                    paid=str(content.amount),
+                    share=str(share),
+                    last_day=max(
+                        (entry.date for entry in entries), default=content.date
+                    ).isoformat(),
+                    version=version_of_all(entries),
+                ),
+                known=known.get(one.id),
+                cancelled=invoice.id in cancelled,
+            )
+        return found
+
+    def _deferrable(self, ids: Sequence[str]) -> dict[str, Invoice]:
+        fetched = self._membri.fetch(Entity.INVOICE, ids) if ids else []
+        invoices = (one.content for one in fetched if isinstance(one.content, Invoice))
+        return {invoice.id: invoice for invoice in invoices if deferrable(invoice)}
+
+    # --- behind a payment that goes ---------------------------------------------------------------
+
+    def following(self, payments: Sequence[Fetched]) -> dict[str, Plan]:
+        """Of payments À transférer, those with entries that were not published yet."""
+        going = [one for one in payments if one.status is Status.TO_TRANSFER]
+        return {
+            key: plan
+            for key, plan in self.plans(going).items()
+            if not (plan.cancelled or plan.is_final or plan.is_told)
+        }
+
+    def messages(self, plans: Mapping[str, Plan]) -> dict[str, list[Outgoing]]:
+        """By payment, what goes behind it."""
+        return {
+            key: [to_outgoing(event) for event in self._asking(plan, plan.entries)]
+            for key, plan in plans.items()
+        }
+
+    def remember(self, plans: Sequence[Plan]) -> None:
+        """Their entries were published."""
+        self._state.remember(plan.deferred for plan in plans)
+
+    # --- cancelled invoices -----------------------------------------------------------------------
+
+    def corrected(self, invoice_ids: Sequence[str], publication: Publication) -> None:
+        """Credit notes on these invoices were published: entries of those that are cancelled by
+        it are withdrawn. What is not confirmed is met again by the next sweep."""
+        known = [one.payment_id for one in self._state.of_invoices(invoice_ids)]
+        if not invoice_ids or not (known or self._is_on()):
+            return
+        cancelled = list(self._membri.dues.cancelled(invoice_ids))
+        paid = self._membri.dues.payments_of(cancelled)
+        of_cancelled = [one.payment_id for one in self._state.of_invoices(cancelled)]
+        ids = dict.fromkeys([*of_cancelled, *(one.id for some in paid.values() for one in some)])
+        for chunk in _chunks(list(ids)):
+            plans = self.plans(self._membri.fetch(Entity.PAYMENT, chunk))
+            for plan in plans.values():
+                if plan.cancelled and not plan.is_final:
+                    self._say(plan, publication, self._today(), None)
+
+    # --- once a day -------------------------------------------------------------------------------
+
+    def sweep(self, publication: Publication) -> bool:
+        """Says again, once a day and after a start, what may have been lost: entries around today
+        of payments that are Transfert complété, and the withdrawals of cancelled ones. Whatever
+        lies between this sweep and the last one is among them. Whether it is over; one that met a
+        full queue goes on where it stopped with the next call. Raises MembriError."""
+        today, last = self._today(), self._state.swept_on
+        since = min(_past(today, BACK_DAYS), last or today)
+        if not self._left:
+            if self._clock.monotonic() < self._next_sweep_at:
+                return True
+            self._left = self._all(today, since, is_new=last is None)
+        while self._left:
+            plans = self.plans(self._membri.fetch(Entity.PAYMENT, self._left[:CHUNK]))
+            for plan in plans.values():
+                if publication.blocked(plan.chapter):
+                    return False
+                if not self._say(plan, publication, today, since):
+                    return False
+            del self._left[:CHUNK]
+        self._state.note_swept(today)
+        self._state.forget_before(_past(today, REMEMBERED_DAYS))
+        self._next_sweep_at = self._clock.monotonic() + SWEEP_EVERY_S
+        return True
+
+    def _all(self, today: dt.date, since: dt.date, *, is_new: bool) -> list[str]:
+        """Payments with entries since then, remembered or not, and those cancelled lately."""
+        ids = dict.fromkeys(self._state.alive(min(since, _past(today, REMEMBERED_DAYS))))
+        floors = []
+        for chapter in self._membri.chapters.all:
+            terms = Terms.of(chapter.settings)
+            if terms is not None:
+                days = terms.longest_days + (REMEMBERED_DAYS if is_new else 0)
+                floors.append(
+                    max(_past(since, days), chapter.settings.deferral_since or dt.date.min)
+                )
+        if floors:
+            ids |= dict.fromkeys(self._membri.dues.transferred(min(floors)))
+        return list(ids)
+
+    def _say(
+        self, plan: Plan, publication: Publication, today: dt.date, since: dt.date | None
+    ) -> bool:
+        """Publishes what a sweep has to say of one payment; whether that was confirmed.
+
+        `since`: None when only cancellations are looked for."""
+        went = plan.payment.status is Status.TRANSFERRED
+        if plan.cancelled:
+            lately = _past(today, BACK_DAYS).isoformat()
+            long_ago = plan.is_final and plan.known is not None and plan.known.cancelled_on < lately
+            if long_ago or not (went or plan.known):
+                return True
+            first = plan.known.cancelled_on if plan.known else ""
+            done = replace(plan.deferred, cancelled_on=first or today.isoformat())
+            events: Sequence[ToTransfer | Withdrawn] = self._withdrawing(plan)
+        elif plan.is_final or not went or since is None:
+            return True
+        else:
+            until = today + dt.timedelta(days=AHEAD_DAYS)
+            around = [one for one in plan.entries if since <= one.date <= until]
+            events = self._asking(plan, around if plan.is_told else plan.entries)
+            done = plan.deferred
+        confirmed = publication.send(plan.chapter, [to_outgoing(event) for event in events])
+        if confirmed:
+            self._state.remember([done])
+        return confirmed
+
+    # --- pieces -----------------------------------------------------------------------------------
+
+    def _asking(self, plan: Plan, entries: Sequence[JournalEntry]) -> list[ToTransfer]:
+        origin, trace = self._origin(plan.chapter), new_traceparent()
+        return [
+            to_transfer(
+                entry,
+                origin,
+                dataversion=version_of(entry),
+                time=plan.payment.modified,
+                traceparent=trace,
+            )
+            for entry in entries
+        ]
+
+    def _withdrawing(self, plan: Plan) -> list[Withdrawn]:
+        origin = self._origin(plan.chapter)
+        return [
+            withdrawn(
+                Entity.JOURNAL_ENTRY,
+                entry.id,
+                entry.account_id,
+                _DROPPED,
+                origin,
+                dataversion=version_of(entry),
+                entry=entry,
+            )
+            for entry in plan.entries
+        ]
+
+    def _origin(self, chapter: Chapter) -> Origin:
+        return Origin(
+            environment=self._membri.environment, chapter=chapter.slug, system=chapter.system
+        )
+
+    def _is_on(self) -> bool:
+        return any(Terms.of(chapter.settings) for chapter in self._membri.chapters.all)
+
+    def _today(self) -> dt.date:
+        return self._clock.now().astimezone(ZONE).date()
+
+
+def _terms(payment: Payment, chapter: Chapter, known: Deferred | None) -> Terms | None:
+    """What was told of a payment stands, whatever the settings say now."""
+    if known is not None:
+        return known.under
+    since = chapter.settings.deferral_since
+    if since is not None and payment.date < since:
+        return None
+    return Terms.of(chapter.settings)
+
+
+def _bill(payment: Payment) -> str:
+    """The invoice that a payment of Membri is on: there is always one, and only one."""
+    return payment.allocations[0].invoice.id
+
+
+def _past(day: dt.date, days: int) -> dt.date:
+    return day - dt.timedelta(days=days)
+
+
+def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
