@@ -96,7 +96,7 @@ class Client:
                 raise Transient(f"Sage 300: {resource} answered without a list")
             found += page
             following = str(answer.get("@odata.nextLink") or "")
-            if not following or not page:
+            if top or not following or not page:
                 break
             # Only its parameters: behind a proxy its host is not ours, and gets no password.
             query = {k.removeprefix("$"): v for k, v in parse_qsl(urlsplit(following).query)}

@@ -82,9 +82,8 @@ def finish(company: Company, task: Task, invoice: Invoice, row: Json) -> None:
     if corrected is None:
         return
     amount = min(documents.due(company, row), documents.due(company, corrected))
-    if amount <= ZERO and _application(company, invoice) in (None, Stage.POSTED):
-        return
-    if _application(company, invoice) is Stage.POSTED:
+    stage = _application(company, invoice)
+    if stage is Stage.POSTED or (stage is None and not amount):
         return
     plan = _plan(company, invoice, str(row["CustomerNumber"]), corrected, amount)
     posted = post(company, task.steps, plan)
