@@ -31,7 +31,8 @@ def setup(model: BaseModel) -> Setup:
 
 
 def test_the_registry_builds_every_system_that_it_names() -> None:
-    assert registry.names() == ("quickbooks_online", "reference")
+    assert {"quickbooks_online", "reference"} <= set(registry.names())
+    assert list(registry.names()) == sorted(registry.names())
     assert registry.connection_model("quickbooks_online") is Connection
     assert registry.connection_model("reference") is ReferenceConnection
     assert isinstance(registry.build("quickbooks_online", setup(connection())), QuickBooksOnline)
@@ -43,7 +44,7 @@ def test_an_unknown_system_is_told_with_the_known_ones() -> None:
         lambda: registry.connection_model("quickboks"),
         lambda: registry.build("quickboks", setup(connection())),
     ):
-        with pytest.raises(ValueError, match="'quickboks'; known: quickbooks_online, reference"):
+        with pytest.raises(ValueError, match=r"'quickboks'; known: .*quickbooks_online, reference"):
             call()
 
 

@@ -82,7 +82,7 @@ def _deferral(company: Company) -> Iterator[SettingCheck]:
     """Deferred revenue, where the chapter spreads dues or names an account for it."""
     accounts, spreads = company.accounts, company.settings.deferred_revenue != "off"
     if accounts.earned_revenue:
-        yield _account(company, "accounts.earned_revenue", accounts.earned_revenue, _INCOME)
+        yield _item(company, "accounts.earned_revenue", accounts.earned_revenue)
     if accounts.deferred_revenue:
         value = accounts.deferred_revenue
         yield _account(company, "accounts.deferred_revenue", value, _LIABILITY)

@@ -76,21 +76,25 @@ def _owed(company: Company, invoice_id: str) -> Decimal:
     return money(corrected, "Balance")
 
 
-def draft(company: Company, task: Task, invoice: Invoice) -> Json | None:
-    """The application that would follow a new credit memo; None when there would be none.
+def draft(company: Company, task: Task, invoice: Invoice, row: Json | None) -> Json | None:
+    """The application that would follow a credit memo; None when there would be none. `row`: the
+    memo where it stands in the books already.
 
     Where the corrected invoice is not in the books yet, how much it will owe is not known.
     """
     if invoice.corrects is None or company.preferences.auto_apply_credit:
         return None
+    if row is not None and is_applied(company, invoice, row):
+        return None
     target = _corrected(task, invoice.corrects)
     customer_id = task.customer.remote_id if task.customer else f"{PENDING}customer›"
     amount: Decimal | str = f"{PENDING}at most {invoice.total}›"
     if not target.remote_id.startswith(PENDING):
-        amount = min(_owed(company, target.remote_id), invoice.total)
+        open_credit = money(row, "Balance") if row is not None else invoice.total
+        amount = min(_owed(company, target.remote_id), open_credit)
         if amount <= ZERO:
             return None
-    memo = f"{PENDING}credit memo›"
+    memo = str(row["Id"]) if row is not None else f"{PENDING}credit memo›"
     return _body(company, invoice, customer_id, target.remote_id, memo, amount)
 
 

@@ -191,7 +191,7 @@ _ENTRY = (
         "",
         "Line.JournalEntryLineDetail.AccountRef.value",
         0,
-        "accounts.deferred_revenue; accounts.earned_revenue, else the account of the item"
+        "accounts.deferred_revenue; the account of the item accounts.earned_revenue, else"
         " accounts.default_income",
     ),
 )

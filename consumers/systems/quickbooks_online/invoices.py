@@ -123,15 +123,21 @@ def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
 
 
 def draft(company: Company, task: Task, invoice: Invoice) -> Draft:
-    """What `transfer` would send for a form that is not there yet.
+    """What `transfer` would send: the form, unless it stands there already, and its application.
 
     QuickBooks computes the taxes by itself unless they are sent (`send_tax_override`); a form
     whose total or taxes come out otherwise than Membri's is not kept.
     """
     customer_id = task.customer.remote_id if task.customer else f"{PENDING}customer›"
     body = sales.body(company, invoice, customer_id)
-    requests = [(company.posting(kind_of(invoice)), body)]
-    applied = credit_notes.draft(company, task, invoice)
+    requests = []
+    row = _finished(company, task, invoice, customer_id)
+    if row is None:
+        refusal = sales.surely_mistaxed(company, invoice)
+        if refusal is not None:
+            raise refusal
+        requests.append((company.posting(kind_of(invoice)), body))
+    applied = credit_notes.draft(company, task, invoice, row)
     if applied is not None:
         requests.append((company.posting("Payment"), applied))
     sent = "TxnTaxDetail" in body
@@ -144,6 +150,14 @@ def draft(company: Company, task: Task, invoice: Invoice) -> Draft:
     )
 
 
+def _finished(company: Company, task: Task, invoice: Invoice, customer_id: str) -> Json | None:
+    """The form that an earlier transfer left in the books, as it must be."""
+    row = company.client.read(kind_of(invoice), task.remote_id) if task.remote_id else None
+    if row is None or sales.differences(row, invoice, customer_id):
+        return None
+    return row
+
+
 def _posted(
     company: Company, task: Task, invoice: Invoice, customer_id: str
 ) -> tuple[Json, Action]:
@@ -151,9 +165,10 @@ def _posted(
     kind = kind_of(invoice)
     operation = "create"
     if task.remote_id:
-        row = company.client.read(kind, task.remote_id)
-        if row is not None and not sales.differences(row, invoice, customer_id):
+        row = _finished(company, task, invoice, customer_id)
+        if row is not None:
             return row, Action.ADOPTED
+        row = company.client.read(kind, task.remote_id)
         if row is not None:
             _clear(company, task, invoice, row, customer_id)
             operation = "again"

@@ -2,7 +2,7 @@
 
 What comes in: a journal entry of Membri. What goes out: the entry in the books. Refused: accounts
 that the settings do not name. In QuickBooks revenue is named by an item, whose income account is
-credited; `accounts.earned_revenue` names an account, which takes its place.
+credited: the item of `accounts.earned_revenue`, else that of `accounts.default_income`.
 """
 
 from __future__ import annotations
@@ -125,19 +125,14 @@ def _accounts(company: Company) -> tuple[str, str]:
 
 
 def earned_account(company: Company) -> str:
-    """Id of the account of the revenue once earned: `earned_revenue` names an account; without it
-    the account of the item `default_income`. Raises Rejected(unknown_account)."""
+    """Id of the account of the revenue once earned: that of the item `earned_revenue`, else of
+    the item `default_income`. Raises Rejected(unknown_account)."""
     named = company.accounts.earned
-    if company.accounts.earned_revenue:
-        found = company.lists.entry(company.client, "Account", named)
-        if found is None:
-            detail = f"accounts.earned_revenue = {named!r} is no active QuickBooks account"
-            raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
-        return str(found["Id"])
     item = company.lists.entry(company.client, "Item", named) if named else None
     revenue = ref_id(item or {}, "IncomeAccountRef")
     if not revenue:
-        detail = f"accounts.default_income = {named!r} is no QuickBooks item with an income account"
+        key = "earned_revenue" if company.accounts.earned_revenue else "default_income"
+        detail = f"accounts.{key} = {named!r} is no QuickBooks item with an income account"
         raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
     return revenue
 

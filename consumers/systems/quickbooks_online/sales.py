@@ -29,10 +29,11 @@ from consumers.systems.quickbooks_online.taxes import (
     TaxCode,
     Treatment,
     UnknownTax,
+    computed,
     override,
     treatments,
 )
-from schemas.money import cents, total
+from schemas.money import ZERO, cents, total
 from schemas.reasons import Reason
 from schemas.records import Invoice, Line
 
@@ -179,6 +180,22 @@ def draft_lines(company: Company, invoice: Invoice) -> tuple[DraftLine, ...]:
         )
         for number, line in enumerate(invoice.lines)
     )
+
+
+def surely_mistaxed(company: Company, invoice: Invoice) -> Rejected | None:
+    """The refusal of taxes that QuickBooks cannot come to, however it rounds; None where it may.
+
+    For drafts: a transfer asks QuickBooks itself.
+    """
+    if company.connection.send_tax_override:
+        return None
+    mine = invoice.gst + invoice.qst
+    possible = computed(invoice, codes) if (codes := tax_codes(company, invoice)) else {ZERO}
+    if not possible or mine in possible:
+        return None
+    figures = " / ".join(str(one) for one in sorted(possible))
+    detail = f"taxes: QuickBooks {figures} ≠ Membri {mine} (GST {invoice.gst}, QST {invoice.qst})"
+    return Rejected(Reason.TAX_MISMATCH, field="total", detail=detail)
 
 
 def _dues(company: Company, invoice: Invoice) -> Json:

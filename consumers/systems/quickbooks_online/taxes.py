@@ -175,6 +175,24 @@ def override(invoice: Invoice, codes: Sequence[TaxCode]) -> Json:
     return {"TotalTax": total([invoice.gst, invoice.qst]), "TaxLine": lines}
 
 
+def computed(invoice: Invoice, codes: Sequence[TaxCode]) -> set[Decimal]:
+    """The total taxes that QuickBooks may come to by itself: rounded on each line, or on the sum of
+    each rate (which of the two is contested: reference page, section 8). Empty where a discount
+    makes it unknown."""
+    if any(line.amount < ZERO for line in invoice.lines):
+        return set()
+    nets: dict[str, Decimal] = {}
+    percentages: dict[str, Decimal] = {}
+    by_line = ZERO
+    for line, code in zip(invoice.lines, codes, strict=True):
+        for rate_id, percentage in code.rates.items():
+            by_line += cents(line.amount * percentage / _HUNDRED)
+            nets[rate_id] = nets.get(rate_id, ZERO) + line.amount
+            percentages[rate_id] = percentage
+    by_rate = total(cents(net * percentages[one] / _HUNDRED) for one, net in nets.items())
+    return {by_line, by_rate}
+
+
 def _shares(
     invoice: Invoice, percentage: Decimal, nets: Mapping[str, Decimal]
 ) -> dict[str, Decimal]:
