@@ -77,6 +77,15 @@ ACTIONS: Mapping[str, str] = {
     "adopted": N_("found in the books, where it was already"),
     "confirmed": N_("in the books already, unchanged"),
 }
+PREVIEWED: Mapping[str, str] = {
+    "create": N_("would be created"),
+    "update": N_("would be updated"),
+    "link": N_("would be linked to what a person named"),
+    "adopt": N_("is in the books already: would be linked"),
+    "confirm": N_("is in the books already, unchanged: would be confirmed"),
+}
+"""What happens without a person, in the words of `preview`."""
+
 EVENTS: Mapping[str, str] = {
     "withdrawn": N_("Taken back in Membri"),
     "dropped": N_("Nothing to do"),

@@ -15,6 +15,7 @@ import gettext
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -83,6 +84,10 @@ class Words:
 
     def number(self, value: int) -> str:
         return format_decimal(value, locale=self._locale)
+
+    def money(self, value: Decimal) -> str:
+        """Dollars with their cents: « 1 234,50 »."""
+        return format_decimal(value, "#,##0.00", locale=self._locale)
 
     def date(self, day: dt.date) -> str:
         """As « 3 mars 2026 »."""

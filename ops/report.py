@@ -12,7 +12,7 @@ from typing import Any
 from consumers.ledger.port import Key, Ledger, State, Wait
 from ops.dead_letters import Letter
 from schemas.events import Withdrawn
-from schemas.records import Account, Invoice, Payment
+from schemas.records import Account, DocumentRef, Invoice, JournalEntry, Payment
 from schemas.statuses import Entity
 from schemas.wire.codec import Unreadable, decode
 
@@ -161,11 +161,18 @@ def _failure(letter: Letter) -> Failure:
 
 
 def label_of(body: bytes) -> str:
+    """As `called`, of the record that a message holds; empty when it holds none."""
+    return called(_record_of(body))
+
+
+def called(record: object) -> str:
     """What a person calls the record: name of the account, number of the document."""
-    match _record_of(body):
+    match record:
         case Account(name=name):
             return name
         case Invoice(number=number, account=account) | Payment(number=number, account=account):
+            return " · ".join(part for part in (number, account.name) if part)
+        case JournalEntry(invoice=DocumentRef(number=number), account=account):
             return " · ".join(part for part in (number, account.name) if part)
         case _:
             return ""

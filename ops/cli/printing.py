@@ -81,23 +81,23 @@ def report_table(report: Report, words: Words) -> RenderableType:
     parts: list[RenderableType] = [counts]
     if report.waiting:
         number = len(report.waiting)
-        parts += ["", _heading(words.count("{n} waits", "{n} wait", number), "yellow")]
-        parts += _waiting(report.waiting, words)
+        parts += ["", heading(words.count("{n} waits", "{n} wait", number), "yellow")]
+        parts += waiting_blocks(report.waiting, words)
     if report.errors:
         number = len(report.errors)
         title = words.count("{n} transfer error", "{n} transfer errors", number)
-        parts += ["", _heading(title, "red")]
-        parts += _failures(report.errors, words)
+        parts += ["", heading(title, "red")]
+        parts += failure_blocks(report.errors, words)
     return Group(*parts)
 
 
-def _heading(text: str, colour: str) -> RenderableType:
+def heading(text: str, colour: str) -> RenderableType:
     return Text(text, style=f"bold {colour}")
 
 
-def _waiting(waiting: Sequence[Waiting], words: Words) -> list[RenderableType]:
+def waiting_blocks(waiting: Sequence[Waiting], words: Words) -> list[RenderableType]:
     def row(one: Waiting) -> list[str]:
-        return [one.chapter, _record(one.entity, one.label or one.id, words), _why(one, words)]
+        return [one.chapter, record_name(one.entity, one.label or one.id, words), _why(one, words)]
 
     columns = [
         Column(words.say("Chapter")),
@@ -116,10 +116,10 @@ def _why(one: Waiting, words: Words) -> str:
     return _short(", ".join(part for part in parts if part))
 
 
-def _failures(errors: Sequence[Failure], words: Words) -> list[RenderableType]:
+def failure_blocks(errors: Sequence[Failure], words: Words) -> list[RenderableType]:
     def row(one: Failure) -> list[str]:
         detail = _short(labels.detail(one.field, one.detail, words))
-        return [one.chapter, _record(one.entity, one.label or one.id, words), detail]
+        return [one.chapter, record_name(one.entity, one.label or one.id, words), detail]
 
     columns = [
         Column(words.say("Chapter")),
@@ -159,7 +159,7 @@ def _by_reason(
     return parts
 
 
-def _record(entity: str, label: str, words: Words) -> str:
+def record_name(entity: str, label: str, words: Words) -> str:
     """« Facture F-12 · Zoé Tremblay ». Membri's own names of payments begin with that word."""
     kind = labels.name(ENTITIES, entity, words)
     return label if label.startswith(kind) else f"{kind} {label}"
@@ -188,11 +188,11 @@ def overview_table(overview: Overview, words: Words) -> RenderableType:
     parts: list[RenderableType] = [table]
     waiting = _waiting_counts(overview)
     if waiting:
-        parts += ["", _heading(words.say("Waiting"), "yellow"), _counts(waiting, words)]
+        parts += ["", heading(words.say("Waiting"), "yellow"), _counts(waiting, words)]
     letters = {key: count for key, count in overview.dead_letters.items() if count}
     if letters:
         title = words.say("Dead letters (membri-sync dead list)")
-        parts += ["", _heading(title, "red"), _letter_counts(letters, words)]
+        parts += ["", heading(title, "red"), _letter_counts(letters, words)]
     if overview.to_settle:
         still = words.count(
             "{n} outcome still to be written to Membri",
@@ -275,7 +275,7 @@ def letters_table(letters: Sequence[Letter], words: Words) -> RenderableType:
         label = label_of(dead.body) or dead.subject or ""
         return [
             letter.id[:SHORT_ID],
-            _record(dead.entity, label, words),
+            record_name(dead.entity, label, words),
             dead.chapter,
             words.moment(dead.first_failed_at),
             _short(labels.detail(dead.field, dead.detail, words), 160),
@@ -291,6 +291,6 @@ def letters_table(letters: Sequence[Letter], words: Words) -> RenderableType:
     number = len(letters)
     title = words.count("{n} dead letter", "{n} dead letters", number)
     return Group(
-        _heading(title, "red"),
+        heading(title, "red"),
         *_by_reason(letters, lambda one: one.dead.reason, columns, row, words),
     )
