@@ -237,6 +237,7 @@ _FIELDS = {
     "total_amount": "amount",
     "payment_method_id": "method",
 }
+_ROOT = r"^(contact|sales_invoice|sales_credit_note|contact_payment|contact_allocation|journal)\."
 
 
 def _field(fault: Fault) -> str:
@@ -248,7 +249,7 @@ def field_of(source: str) -> str:
     """The field of the record behind an attribute of Sage; empty when there is none."""
     if source in _FIELDS:
         return _FIELDS[source]
-    path = source.split(".", 1)[1] if "." in source else source
+    path = re.sub(_ROOT, "", source)
     if path in _FIELDS:
         return _FIELDS[path]
     head = re.match(r"(\w+)(?:\[(\d+)\])?(?:\.(\w+))?", path)
