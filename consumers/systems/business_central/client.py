@@ -51,7 +51,6 @@ Resource = Literal[
 ]
 _UNAUTHORISED = 401
 _TOO_MANY = 429
-_PAGES_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,8 @@ class Client:
         prefer = {"Prefer": f"odata.maxpagesize={self._shared.connection.page_size}"}
         answer = self._reading(f"{self._root}/{resource}", query or None, prefer)
         found: list[Json] = []
-        for _ in range(_PAGES_MAX):
+        followed: set[str] = set()
+        while True:
             content = self._object(answer)
             rows = content.get("value")
             if not isinstance(rows, list):
@@ -140,8 +140,10 @@ class Client:
             following = str(content.get("@odata.nextLink") or "")
             if not following:
                 return found
+            if following in followed:
+                raise Transient(f"Business Central: a list of {resource} that does not end")
+            followed.add(following)
             answer = self._reading(self._trusted(following), None, prefer)
-        raise Transient(f"Business Central: a list of {resource} that does not end")
 
     def create(self, path: str, body: Json) -> Json:
         """The new record as Business Central has it. Raises Fault when it says no."""

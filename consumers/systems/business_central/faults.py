@@ -58,7 +58,7 @@ class Fault(Exception):
 
 def says_settled(fault: Fault) -> bool:
     """Whether the invoice to apply to is no longer open: paid, cancelled, another customer's. Said
-    by a code of its own, or by the text alone when posting re-raises it (page, sections 4 and 6)."""
+    by a code of its own, or by the text alone when posting raises it again (page, 4 and 6)."""
     return "Cust. Ledger Entry within the filter" in fault.message
 
 

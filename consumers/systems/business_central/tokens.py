@@ -74,7 +74,7 @@ class Tokens:
             app = self._app or self._build()
             self._app = app
             answer = app.acquire_token_for_client([self._connection.scope])
-        except (requests.RequestException, MsalServiceError) as error:
+        except (requests.RequestException, MsalServiceError, RuntimeError) as error:
             self._app = None
             raise _unreached(error) from error
         if token := answer.get("access_token"):
@@ -103,7 +103,7 @@ class Tokens:
 def _refused(answer: Mapping[str, Any]) -> Unavailable:
     error = str(answer.get("error", ""))
     described = str(answer.get("error_description", "")).splitlines()
-    text = described[0] if described else error
+    text = (described[0] if described else "") or error
     if error in _TRANSIENT:
         return Unavailable(SystemReason.UNREACHABLE, f"the login server: {text}")
     found = _CODE.search(text)
@@ -112,10 +112,14 @@ def _refused(answer: Mapping[str, Any]) -> Unavailable:
 
 
 def _unreached(error: Exception) -> Unavailable:
-    names = " ← ".join(type(cause).__name__ for cause in list(causes(error))[:3])
+    names = [type(cause).__name__ for cause in causes(error)]
     if "SSLCertVerificationError" in names:
-        return Unavailable(SystemReason.MISCONFIGURED, f"login server: {names}; see ca_bundle")
-    return Unavailable(SystemReason.UNREACHABLE, f"the login server does not answer: {names}")
+        return Unavailable(
+            SystemReason.MISCONFIGURED, "the login server's certificate; see ca_bundle"
+        )
+    return Unavailable(
+        SystemReason.UNREACHABLE, f"the login server does not answer: {', '.join(names[:3])}"
+    )
 
 
 class _MsalHttp:
