@@ -173,3 +173,33 @@ def test_the_currency_of_a_customer_with_documents_stays(driver):
     driver.customer("M2", CurrencyCode="USD")
     entry = {**invoice("F-2"), "CustomerNumber": "M2"}
     assert driver.post_invoice({**entry, "CurrencyCode": "CAD"})["NumberOfErrors"] == 0
+
+
+@pytest.mark.parametrize("missing", ["CustomerNumber", "InvoiceDetails"])
+def test_an_invoice_has_a_customer_and_details(driver, missing):
+    entry = {k: v for k, v in invoice("F-1").items() if k not in (missing, "TaxGroup", "DueDate")}
+    assert driver.refused(INVOICES, invoice_batch(entry)) == "RecordInvalid"
+
+
+@pytest.mark.parametrize(
+    ("method", "rest"),
+    [
+        ("POST", "AR/ARCustomers('M00042')"),
+        ("PATCH", "AR/ARCustomers"),
+        ("DELETE", "AR/ARCustomers"),
+        ("PATCH", "AR/ARInvoiceBatches"),
+        ("GET", "AR/ARCustomers(5)"),
+        ("GET", "AR/ARCustomers('M1''')')"),
+        ("GET", "AR/ARCustomers('M1';'M2')"),
+    ],
+)
+def test_a_key_goes_with_its_verb_and_is_of_its_type(driver, method, rest):
+    answer = driver.call(method, rest, {})
+    assert (answer.status, answer.code) == (400, "InvalidEntityKey")
+    assert driver.offences() == ["invalid_key"]
+
+
+def test_a_batch_type_may_be_given_by_its_figure(driver):
+    rest = "AR/ARReceiptAndAdjustmentBatches"
+    driver.made(rest, {"BatchRecordType": "1", "BankCode": "BNC"})
+    assert driver.read(f"{rest}(BatchRecordType='1',BatchNumber=1)")["BatchRecordType"] == "CA"

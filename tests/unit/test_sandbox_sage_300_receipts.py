@@ -178,3 +178,35 @@ def test_an_adjustment_changes_what_is_due(driver):
     driver.ready(receipt_key(made["BatchNumber"], "AD"))
     driver.process_receipts(made["BatchNumber"], "AD")
     assert driver.due("F-1") == 100.0
+
+
+def test_an_open_receipt_is_changed_by_patch(driver):
+    number = driver.made(BATCHES, receipt_batch(receipt(50.0, ("F-1", 50.0))))["BatchNumber"]
+    line_ = {"UpdateOperation": "Update", "LineNumber": 20, "CustomerReceiptAmount": 60.0}
+    entry = {"UpdateOperation": "Update", "EntryNumber": 1, "BankReceiptAmount": 60.0}
+    entry["AppliedReceiptsAdjustments"] = [line_]
+    driver.expect(204, "PATCH", receipt_key(number), {"ReceiptsAdjustments": [entry]})
+    assert driver.read(receipt_key(number))["BatchTotal"] == 60.0
+    assert driver.offences() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"CustomerNumber": "AUTRE"}, "FieldInvalid"),
+        ({"DocumentNumber": "RIEN"}, "FieldInvalid"),
+        ({"CustomerReceiptAmount": 0}, "RecordInvalid"),
+    ],
+)
+def test_8_an_applied_line_names_an_open_document_of_that_customer(driver, changes, code):
+    entry = receipt(50.0, ("F-1", 50.0))
+    entry["AppliedReceiptsAdjustments"][0] |= changes
+    assert driver.refused(BATCHES, receipt_batch(entry)) == code
+
+
+def test_a_source_that_does_not_exist_applies_nothing(driver):
+    entry = receipt(0.0, ("F-1", 5.0), ReceiptTransactionType="ApplyDocument")
+    assert driver.refused(BATCHES, receipt_batch(entry)) == "FieldInvalid"
+    for missing in ({"CustomerNumber": ""}, {"BankReceiptAmount": 0.0}):
+        prepaid = receipt(5.0, ReceiptTransactionType="Prepayment") | missing
+        assert driver.call("POST", BATCHES, receipt_batch(prepaid)).status == 409

@@ -19,7 +19,7 @@ from typing import Any
 
 from ops.sandbox.kernel.store import Document
 from ops.sandbox.sage_300 import customers
-from ops.sandbox.sage_300.batches import KINDS, Kind, change, create, find, mark
+from ops.sandbox.sage_300.batches import KINDS, Kind, change, create, mark
 from ops.sandbox.sage_300.books import LISTED, Books
 from ops.sandbox.sage_300.companies import keep
 from ops.sandbox.sage_300.company import fiscal_year
@@ -77,7 +77,7 @@ def _remove(books: Books, order: Document) -> Document:
 
 def _batch(books: Books, order: Document) -> Document:
     kind = KINDS[str(order["resource"])]
-    record = find(books, kind, tuple(order["key"]))
+    record = books.one(kind.resource, *order["key"])
     action = str(order["action"])
     if action == "print":
         return books.put(kind.resource, {**record, "BatchPrintedFlag": "Yes"})
@@ -90,7 +90,7 @@ def _batch(books: Books, order: Document) -> Document:
     books.put(kind.resource, marked)
     if action == "post":
         post_now(books, kind, marked)
-    return find(books, kind, tuple(order["key"]))
+    return books.one(kind.resource, *order["key"])
 
 
 _STATUS = {"open": "Open", "ready": "ReadyToPost", "delete": "Deleted", "post": "ReadyToPost"}
@@ -115,7 +115,7 @@ def enter(books: Books, resource: str, order: Document) -> Document:
     mark(kind, marked, "ReadyToPost")
     books.put(resource, marked)
     post_now(books, kind, marked)
-    done = find(books, kind, books.key_of(resource, made))
+    done = books.one(resource, *books.key_of(resource, made))
     if done["NumberOfErrors"]:
         raise ValueError(f"batch {done['BatchNumber']} has errors")
     return done
@@ -198,7 +198,7 @@ def _clear_history(books: Books, wanted: bool) -> Document:
 def edit_batch(books: Books, resource: str, key: tuple[Any, ...], body: Document) -> Document:
     """A person edits an open batch, with the rules of a PATCH. Raises Refusal."""
     kind = KINDS[resource]
-    return change(Session(books, by_person=True), kind, find(books, kind, key), body)
+    return change(Session(books, by_person=True), kind, books.one(resource, *key), body)
 
 
 _ORDERS: dict[str, Callable[[Books, Any], Document]] = {

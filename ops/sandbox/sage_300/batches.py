@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from ops.sandbox.kernel.store import Document
 from ops.sandbox.sage_300 import invoices, journals, receipts
-from ops.sandbox.sage_300.answers import Refusal, field_invalid, record_invalid
+from ops.sandbox.sage_300.answers import field_invalid, record_invalid
 from ops.sandbox.sage_300.books import Books
 from ops.sandbox.sage_300.entry import Effect, Puts, Session, merge, put_all
 from ops.sandbox.sage_300.fields import ZERO, decimal, read
@@ -209,12 +208,3 @@ def mark(kind: Kind, record: Document, status: str) -> None:
     record[kind.status] = status
     if kind.resource == JOURNALS:
         record["ReadyToPost"] = "Yes" if status == "ReadyToPost" else "No"
-
-
-def find(books: Books, kind: Kind, key: tuple[Any, ...]) -> Document:
-    """The batch a URL names. Raises Refusal."""
-    found = books.get(kind.resource, *key)
-    if found is None:
-        shown = ",".join(str(part) for part in key)
-        raise Refusal("RecordNotFound", f"Record not found: {kind.resource}({shown}).")
-    return found

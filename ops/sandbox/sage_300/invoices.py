@@ -18,9 +18,9 @@ from ops.sandbox.sage_300.entry import Effect, Puts, merge, optional_fields, put
 from ops.sandbox.sage_300.fields import ZERO, decimal
 from ops.sandbox.sage_300.properties import AUTHORITIES, INVOICE, INVOICE_DETAIL, SCHEDULE
 
-_LINES, _SCHEDULES, _OPTIONAL = (
-    *("InvoiceDetails", "InvoicePaymentSchedules", "InvoiceOptionalFields"),
-)
+_LINES = "InvoiceDetails"
+_SCHEDULES = "InvoicePaymentSchedules"
+_OPTIONAL = "InvoiceOptionalFields"
 _TRANSACTIONS = {
     "Invoice": "InvoiceSummaryEntered",
     "DebitNote": "DebitNoteSummaryEntered",

@@ -29,7 +29,7 @@ def enter(batch: Puts, raw: Document, number: int, before: Document | None = Non
     record["Warnings"] = []
     puts = Puts(batch.session, record, creating=new)
     put_all(puts, JOURNAL_HEADER, raw, {}, _details)
-    if new and "PostingDate" not in puts.sent and not batch.session.by_person:
+    if new and "PostingDate" not in puts.sent:
         puts.session.note("posting_date_missing", "a journal entry without PostingDate")
     _finish(puts)
     return record

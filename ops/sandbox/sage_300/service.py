@@ -208,7 +208,7 @@ class Service:
                 note_duplicates(session, kind, made)
             else:
                 kind = batches.KINDS[resource.name]
-                batches.change(session, kind, batches.find(books, kind, key), call.json())
+                batches.change(session, kind, books.one(kind.resource, *key), call.json())
                 made = None
         if made is None:
             return Response(status_code=204)
