@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from consumers.system import Receipt, RemoteRef
 from consumers.systems.business_central.connector import BusinessCentral
+from ops.sandbox.business_central import Options
+from ops.sandbox.business_central.company import EVENTS, TAXABLE
 from schemas.records import Account, Invoice, Record
 from tests.contracts.conformance_business_central import BusinessCentralBench
-from tests.contracts.conformance_world import Delivery, an_account, an_invoice
+from tests.contracts.conformance_world import DAY, Delivery, a_payment, an_account, an_invoice
 
 
 def sent(
@@ -44,3 +47,59 @@ def row(bench: BusinessCentralBench, resource: str, remote_id: str) -> dict[str,
 def lines_of(bench: BusinessCentralBench, resource: str, remote_id: str) -> list[dict[str, Any]]:
     found = [one for one in bench.dump()[resource] if one["documentId"] == remote_id]
     return sorted(found, key=lambda one: int(one["sequence"]))
+
+
+def tidied(bench: BusinessCentralBench) -> None:
+    """The company and its sandbox as they were before a test."""
+    bench.options.change(vars(Options()))
+    no_date = "0001-01-01"
+    bench.accountant(closed_until="", allow_posting_to=no_date, user_from=no_date)
+    bench.accountant(tax_group=TAXABLE, rates={"CA": "5", "CAQC": "9.975", "CAON": "13"})
+    bench.sandbox.faults.clear()
+    bench.close()
+
+
+def refused(
+    bench: BusinessCentralBench,
+    message: str,
+    code: str = "Application_DialogException",
+    **where: Any,
+) -> None:
+    """The next request there is refused with that text."""
+    body = json.dumps({"error": {"code": code, "message": message}})
+    given = {"kind": "status", "status": 400, "body": body, **where}
+    bench.sandbox.faults.arm(**given)
+
+
+def batches(bench: BusinessCentralBench) -> set[str]:
+    """Codes of the journal batches that are not the company's own."""
+    return {one["code"] for one in bench.dump()["_batches"]} - {"DEFAULT", "ENCAISS"}
+
+
+def by_hand(
+    bench: BusinessCentralBench, number: str, customer: RemoteRef, price: int = 100, **order: Any
+) -> str:
+    """A document that somebody makes in Business Central; its id."""
+    line = {
+        "lineType": "Account",
+        "lineObjectNumber": EVENTS,
+        "quantity": 1,
+        "unitPrice": price,
+        "taxCode": TAXABLE,
+    }
+    day = DAY.isoformat()
+    body = {
+        "customerId": customer.remote_id,
+        "externalDocumentNumber": number,
+        "invoiceDate": day,
+        "postingDate": day,
+        "salesInvoiceLines": [line],
+    }
+    return str(bench.accountant(invoice=body, **order)["id"])
+
+
+def a_delivery(bench: BusinessCentralBench, paid: str = "14.98") -> tuple[Delivery, Invoice]:
+    """A payment by cheque on an invoice of 114.98 in the books."""
+    account, customer, invoice, ref = billed(bench, "100.00")
+    payment = a_payment(account, (invoice, paid), method="cheque")
+    return Delivery(payment, customer, {invoice.id: ref}), invoice

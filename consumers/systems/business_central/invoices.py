@@ -85,7 +85,7 @@ def _found(company: Company, lookup: Lookup, record: Invoice | None, row: Json) 
         customer_id = lookup.customer.remote_id if lookup.customer else ""
         found = (*sales.differences(company, row, record, customer_id), *_not_ours(row, mine))
     return Found(
-        _ref(row),
+        _ref(row, lookup.reference),
         by_marker=mine,
         differences=found,
         balance=money(row, "remainingAmount") if "remainingAmount" in row else None,
@@ -299,6 +299,9 @@ def words(kind: Kind, row: Json) -> str:
     )
 
 
-def _ref(row: Json) -> RemoteRef:
-    """The number that Business Central gave is what a person looks for there."""
-    return RemoteRef(str(row["id"]), str(row.get("number") or ""))
+def _ref(row: Json, typed: str = "") -> RemoteRef:
+    """The number that Business Central gave is what a person looks for there. One who typed the
+    external number instead reads it again: what a person wrote is not written over."""
+    external = str(row.get("externalDocumentNumber") or "")
+    kept = typed if typed and code(typed) == external else str(row.get("number") or "")
+    return RemoteRef(str(row["id"]), kept)

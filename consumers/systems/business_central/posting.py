@@ -22,7 +22,7 @@ from consumers.system import Found, RemoteRef, Task
 from consumers.systems.business_central import batches, ledger
 from consumers.systems.business_central.batches import PAYMENTS, POSTED, Batch, Wanted
 from consumers.systems.business_central.company import Company
-from consumers.systems.business_central.faults import NOT_THERE, Fault, Json, says_settled
+from consumers.systems.business_central.faults import NOT_THERE, Bug, Fault, Json, says_settled
 from consumers.systems.business_central.ledger import DocumentType
 from schemas.outcomes import Action
 from schemas.reasons import Reason
@@ -118,6 +118,9 @@ def _post(
     except Rejected as error:
         stands = batches.withdraw(company, record.wanted)
         raise Rejected(error.reason, field=error.field, detail=error.detail + stands) from error
+    except Bug:
+        batches.withdraw(company, record.wanted)
+        raise
     if not rows:
         raise OutcomeUnknown(_not_seen(record))
     return rows

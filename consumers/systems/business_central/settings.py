@@ -33,7 +33,8 @@ class Connection(BaseModel):
     `post_payments_through_journals`: False leaves payments as journal lines for a person, where
     `journals` does not post cash receipts (section 6, inferred). `own_posting_dates`: the
     application's user has posting dates of its own in User Setup, so the company's say nothing.
-    `journal_template`: code of a General Journal template, empty for the first one.
+    `journal_template`: code of a General Journal template, empty for the first one; payments always
+    go to the first Cash Receipts template, which is all that the API offers (section 6).
     `enum_style`: how `G/L Account` is written (section 2). `tax_area` and `tax_liable`: given to
     new customers; an empty area leaves both to the customer template (section 9). `countries`:
     country as Membri writes it → code of the company's countries, where names differ.
