@@ -79,6 +79,7 @@ class SageBench:
     facts: list[Fact] = field(default_factory=list)
     accounts: AccountsSettings = ACCOUNTS
     values: dict[str, Any] = field(default_factory=dict)
+    excused: set[str] = field(default_factory=set)
     _connector: SageAccounting | None = None
     _opened: list[SageAccounting] = field(default_factory=list)
 
