@@ -34,7 +34,8 @@ from consumers.system import (
     System,
     Task,
 )
-from schemas.events import FailedEvent
+from ops.foreseen import Foreseen
+from schemas.events import FailedEvent, ToTransfer
 from schemas.outcomes import Action, TransferFailed
 from schemas.records import Account, Record
 from schemas.statuses import Entity
@@ -71,9 +72,12 @@ class DryRun:
 class Watched(System):
     """The system, asked and never told. Thread-safe as the system is."""
 
-    def __init__(self, system: System, on_look: Callable[[int], None]) -> None:
-        """`on_look` is told how many records were looked at so far."""
+    def __init__(
+        self, system: System, on_look: Callable[[int], None], *, appends: bool = False
+    ) -> None:
+        """`on_look` is told how many records were looked at so far; `appends` as in Foreseen."""
         self._system = system
+        self._foreseen = Foreseen(system, appends=appends)
         self._on_look = on_look
         self._lock = threading.Lock()
         self._looked: set[Key] = set()
@@ -112,6 +116,7 @@ class Watched(System):
         record = task.record
         key = Key(record.entity, record.id)
         draft = self._system.draft(task)
+        self._foreseen.post(task)
         with self._lock:
             self.drafts[key] = draft
             self.records[key] = record
@@ -206,6 +211,7 @@ def dry_run(
     deliveries: Sequence[Delivery],
     *,
     chapter: str,
+    appends: bool = False,
     now: Callable[[], float] = time.time,
     on_look: Callable[[int], None] = lambda _: None,
 ) -> DryRun:
@@ -213,7 +219,7 @@ def dry_run(
 
     Raises Unavailable, LedgerUnavailable.
     """
-    shadow, watched = Shadow(ledger), Watched(system, on_look)
+    shadow, watched = Shadow(ledger), Watched(system, on_look, appends=appends)
     lease = shadow.take_lease("preview", now(), _NEVER_S, 0.0)
     if lease is None:
         raise AssertionError("a ledger in memory has no other owner")
@@ -232,7 +238,17 @@ def dry_run(
         result = engine.run(deliveries, _entries_waiting(ledger))
     if result.closed is not None:
         raise result.closed
-    return DryRun(shadow.ends, watched.drafts, watched.records)
+    records = {**_records(deliveries), **watched.records}
+    return DryRun(shadow.ends, watched.drafts, records)
+
+
+def _records(deliveries: Sequence[Delivery]) -> dict[Key, Record]:
+    found: dict[Key, Record] = {}
+    for delivery in deliveries:
+        event = decode(delivery.body)
+        if isinstance(event, ToTransfer):
+            found[Key(event.data.entity, event.data.id)] = event.data
+    return found
 
 
 def _entries_waiting(ledger: Ledger) -> list[Wait]:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +23,17 @@ from consumers.ledger.port import Key, Ledger, Wait
 from consumers.system import Draft
 from ops import wiring
 from ops.dry_run import DryRun, End, Moved, dry_run
+from ops.pending import Pending, deferral_state, delivery_of, read_pending
 from ops.report import called
 from ops.settings import Chapter, Settings
-from producers.columns import ENTITIES
-from producers.membri import Fetched, MappingProblem, Membri
-from schemas.events import Origin, Withdrawn, to_transfer
+from producers.membri import Fetched, MappingProblem
+from schemas.events import Withdrawn
 from schemas.outcomes import Action, TransferFailed
 from schemas.records import DUES, Invoice, Record
-from schemas.statuses import Entity, Status
-from schemas.wire.channel import Delivery
-from schemas.wire.codec import Unreadable, decode, encode
-from schemas.wire.topology import RECORDS, UNKNOWN, routing_key, work_queue
+from schemas.statuses import Entity
+from schemas.wire.codec import Unreadable, decode
+from schemas.wire.topology import UNKNOWN
 
-FETCH_CHUNK = 50
 UNTIL_PAID = "until_paid"
 """Why dues wait in Membri itself, before they are published (domain, rule 7)."""
 
@@ -143,14 +140,6 @@ class ChapterPreview:
         }
 
 
-@dataclass
-class Pending:
-    """What is À transférer in Membri, by chapter; `homeless` belongs to no chapter at all."""
-
-    by_chapter: dict[str, list[Fetched]] = field(default_factory=dict)
-    homeless: list[Fetched] = field(default_factory=list)
-
-
 Progress = Callable[[str, int, int], None]
 """Told the chapter, how many of its records were looked at, and how many there are."""
 
@@ -164,12 +153,13 @@ def preview(
     for. Nothing is written."""
     with wiring.dataverse(settings) as client:
         membri = wiring.membri(settings, client)
-        pending = read_pending(membri, slugs)
+        with deferral_state(Path(settings.state.poller)) as state:
+            pending = read_pending(membri, state, slugs)
     shown = [
         _chapter(
             settings,
             settings.chapter(slug),
-            pending.by_chapter.get(slug, []),
+            pending,
             membri.environment,
             progress,
         )
@@ -181,50 +171,20 @@ def preview(
     return shown
 
 
-def read_pending(membri: Membri, slugs: Sequence[str]) -> Pending:
-    """All that the poller would find, whole, in the order in which it finds it."""
-    pending = Pending()
-    for entity in ENTITIES:
-        wanted = (
-            row.id for row in membri.pending(entity) if _may_be_of(membri, row.chapter_id, slugs)
-        )
-        for ids in _chunks(wanted, FETCH_CHUNK):
-            by_id = {one.id: one for one in membri.fetch(entity, ids)}
-            for one in (by_id[found] for found in ids if found in by_id):
-                if one.status is not Status.TO_TRANSFER or one.content is None:
-                    continue
-                if one.chapter is None:
-                    pending.homeless.append(one)
-                elif one.chapter.slug in slugs:
-                    pending.by_chapter.setdefault(one.chapter.slug, []).append(one)
-    return pending
-
-
-def _may_be_of(membri: Membri, chapter_id: str, slugs: Sequence[str]) -> bool:
-    """Without a chapter of its own a row belongs to its account's, which only fetching tells."""
-    if not chapter_id:
-        return True
-    chapter = membri.chapters.get(chapter_id)
-    return chapter is not None and chapter.slug in slugs
-
-
-def _chunks(items: Iterable[str], size: int) -> Iterator[list[str]]:
-    drawn = iter(items)
-    while chunk := list(islice(drawn, size)):
-        yield chunk
-
-
 def _chapter(
     settings: Settings,
     chapter: Chapter,
-    fetched: Sequence[Fetched],
+    pending: Pending,
     environment: str,
     progress: Progress,
 ) -> ChapterPreview:
+    fetched = pending.by_chapter.get(chapter.slug, [])
     unpaid = [one for one in fetched if _until_paid(one)]
     problems = [one for one in fetched if isinstance(one.content, MappingProblem)]
     left = {id(one) for one in (*unpaid, *problems)}
     ready = [one for one in fetched if id(one) not in left]
+    deliveries = [delivery_of(one, chapter.slug, chapter.system, environment) for one in ready]
+    deliveries += pending.entries.get(chapter.slug, [])
     with contextlib.ExitStack() as stack:
         system = stack.enter_context(contextlib.closing(wiring.system(settings, chapter.slug)))
         ledger = stack.enter_context(contextlib.closing(_ledger(settings, chapter.slug)))
@@ -232,9 +192,13 @@ def _chapter(
         run = dry_run(
             system,
             ledger,
-            [_delivery(one, chapter, environment) for one in ready],
+            deliveries,
             chapter=chapter.slug,
-            on_look=lambda done: progress(chapter.slug, done, len(ready)),
+            appends=chapter.settings.duplicate_names == "append_number",
+            # Accounts that documents bring along are looked at too, and counted by nobody.
+            on_look=lambda done: progress(
+                chapter.slug, min(done, len(deliveries)), len(deliveries)
+            ),
         )
     records = [*_ended(run, ready), *map(_waits_until_paid, unpaid), *map(_unmappable, problems)]
     return ChapterPreview(chapter.name, chapter.slug, chapter.system, company, tuple(records))
@@ -248,38 +212,16 @@ def _ledger(settings: Settings, slug: str) -> Ledger:
     return wiring.ledger(settings, slug)
 
 
-def _delivery(one: Fetched, chapter: Chapter, environment: str) -> Delivery:
-    """As the poller would publish it."""
-    if one.content is None or isinstance(one.content, MappingProblem):
-        raise TypeError(f"{one.entity} {one.id} is no record")
-    origin = Origin(environment=environment, chapter=chapter.slug, system=chapter.system)
-    event = to_transfer(one.content, origin, dataversion=one.etag, time=one.modified)
-    return Delivery(
-        tag=None,
-        body=encode(event),
-        queue=work_queue(chapter.system, chapter.slug),
-        exchange=RECORDS,
-        routing_key=routing_key(one.entity, chapter.system, chapter.slug),
-        message_id=event.id,
-        headers={},
-        redelivered=False,
-    )
-
-
 # --- from a dry run to what is shown --------------------------------------------------------------
 
 
 def _ended(run: DryRun, ready: Sequence[Fetched]) -> Iterator[Previewed]:
     """Each record with its end, in the order in which they would go."""
-    records = dict(run.records)
     arrival: dict[Key, int] = {}
     for number, one in enumerate(ready):
-        if one.content is None or isinstance(one.content, MappingProblem):
-            continue
-        key = Key(one.entity, one.id)
-        records[key] = one.content
-        arrival[key] = number
+        arrival[Key(one.entity, one.id)] = number
         arrival.setdefault(Key(Entity.ACCOUNT, one.account_id), number)
+    records = run.records
     keys = dict.fromkeys([*(Key(one.entity, one.id) for one in ready), *run.ends])
 
     def place(key: Key) -> tuple[int, str, int]:

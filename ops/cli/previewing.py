@@ -33,7 +33,7 @@ from ops.labels import PREVIEWED, SYSTEMS
 from ops.language import Words
 from ops.preview import MOVING, UNTIL_PAID, ChapterPreview, Previewed, Would, preview
 from ops.report import Failure, Waiting
-from schemas.records import Account, Invoice
+from schemas.records import Account, Invoice, JournalEntry
 from schemas.wire.topology import UNKNOWN
 
 app = typer.Typer()
@@ -145,9 +145,13 @@ def _moving(number: int, one: Previewed, system: str, words: Words) -> Iterator[
 
 
 def _name(one: Previewed, words: Words) -> str:
-    credit = isinstance(one.record, Invoice) and one.record.kind == "credit_note"
-    if credit:
-        return f"{words.say('Credit note')} {one.label or one.id}"
+    if isinstance(one.record, Invoice) and one.record.kind == "credit_note":
+        kind = words.say("Credit note")
+        return f"{kind} {one.label or one.id}"
+    if isinstance(one.record, JournalEntry):
+        entry = one.record
+        named = f"{one.label} · {entry.date.isoformat()} ({entry.period}/{entry.periods})"
+        return record_name(one.entity, named, words)
     return record_name(one.entity, one.label or one.id, words)
 
 
