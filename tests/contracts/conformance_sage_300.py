@@ -72,7 +72,7 @@ class Sage300Bench:
     time: VirtualTime
     facts: list[Fact] = field(default_factory=list)
     accounts: AccountsSettings = ACCOUNTS
-    password: str = PASSWORD
+    user: str = USER
     _connector: Sage300 | None = None
     _opened: list[Sage300] = field(default_factory=list)
 
@@ -94,8 +94,8 @@ class Sage300Bench:
     def connection(self, **values: Any) -> Connection:
         given = {
             "base_url": f"{self.served.url}/Sage300WebApi/v1.0/-/{COMPANY}",
-            "user": USER,
-            "password": self.password,
+            "user": self.user,
+            "password": PASSWORD,
             "customer_group": chart.GROUP,
             "tax_group": chart.TAX_GROUP,
         }
@@ -222,12 +222,12 @@ def _sum(values: Any) -> Decimal:
 
 
 @contextmanager
-def sage_300_bench(**options: Any) -> Iterator[Sage300Bench]:
+def sage_300_bench(user: str = USER, **options: Any) -> Iterator[Sage300Bench]:
     """A sandbox of its own with one company."""
     virtual = VirtualTime()
     system = sage_300_system(
         Store(),
-        user=USER,
+        user=user,
         password=PASSWORD,
         clock=virtual.now,
         monotonic=virtual.monotonic,
@@ -235,7 +235,7 @@ def sage_300_bench(**options: Any) -> Iterator[Sage300Bench]:
     )
     system.seed({"companies": {COMPANY: default_company("Association des Érables")}})
     with running(system) as served:
-        bench = Sage300Bench(served, virtual)
+        bench = Sage300Bench(served, virtual, user=user)
         try:
             yield bench
         finally:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from consumers.errors import OutcomeUnknown
 from consumers.system import RemoteRef
+from consumers.systems.sage_300.markers import marker
 from ops.sandbox.sage_300 import Options, default_company
 from schemas.records import Account, Invoice
 from tests.contracts.conformance_sage_300 import ACCOUNTS, COMPANY, USER, Sage300Bench
@@ -100,3 +105,31 @@ def live(bench: Sage300Bench) -> list[str]:
         for row in bench.rows(resource)
         if row[status] in LIVE
     ]
+
+
+def own(bench: Sage300Bench, delivery: Delivery) -> list[dict[str, Any]]:
+    """The batches of an invoice or a credit note."""
+    return batches(bench, INVOICES, marker("invoice", delivery.record.id))
+
+
+def left_at(bench: Sage300Bench, delivery: Delivery, step: str) -> None:
+    """A try that stopped before its batch was made ready, or before it was posted."""
+    methods = {"ready": ("PATCH", INVOICES), "post": ("POST", "process")}
+    method, path = methods[step]
+    bench.sandbox.faults.arm(kind="drop_before", method=method, path=path)
+    with pytest.raises(OutcomeUnknown):
+        bench.system.transfer(delivery.task())
+
+
+def paid_by_hand(bench: Sage300Bench, delivery: Delivery, amount: str) -> None:
+    """A person enters a receipt on the invoice of that payment or credit note."""
+    (ref,) = delivery.documents.values()
+    applied = {"DocumentNumber": ref.reference, "CustomerReceiptAmount": Decimal(amount)}
+    receipt = {
+        "BankCode": "BNC",
+        "CustomerNumber": delivery.customer.remote_id,  # type: ignore[union-attr]  # to_pay gives one
+        "CheckReceiptNumber": "CH-1",
+        "BankReceiptAmount": Decimal(amount),
+        "AppliedReceiptsAdjustments": [applied],
+    }
+    bench.accountant(receipt=receipt)

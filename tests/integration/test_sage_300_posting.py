@@ -10,8 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from consumers.errors import OutcomeUnknown, Rejected, Transient
-from consumers.systems.sage_300.markers import marker, set_aside_mark
+from consumers.errors import OutcomeUnknown, Transient
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
@@ -20,11 +19,12 @@ from tests.contracts.conformance_world import DAY, Delivery, rejected
 from tests.integration.sage_300_books import (
     INVOICES,
     Meanwhile,
-    batches,
     billed,
     books,
     clean,
+    left_at,
     live,
+    own,
     to_bill,
 )
 
@@ -39,25 +39,6 @@ def world() -> Iterator[Sage300Bench]:
 def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
     with clean(world) as ready:
         yield ready
-
-
-def own(bench: Sage300Bench, delivery: Delivery) -> list[dict[str, object]]:
-    return batches(bench, INVOICES, marker("invoice", delivery.record.id))
-
-
-def stop_before(bench: Sage300Bench, *steps: str) -> None:
-    """The request that comes after these POSTs and PATCHes is dropped before it works."""
-    patterns = {"ready": ("PATCH", "ARInvoiceBatches"), "post": ("POST", "process")}
-    for step in steps:
-        method, path = patterns[step]
-        bench.sandbox.faults.arm(kind="drop_before", method=method, path=path)
-
-
-def left_at(bench: Sage300Bench, delivery: Delivery, step: str) -> None:
-    """A try that stopped before its batch was made ready, or posted."""
-    stop_before(bench, step)
-    with pytest.raises(OutcomeUnknown):
-        bench.system.transfer(delivery.task())
 
 
 def by_person(bench: Sage300Bench, delivery: Delivery, action: str) -> None:
@@ -337,85 +318,3 @@ def test_the_switch_of_a_newer_version_that_posts_nothing_is_not_believed(
         bench.system.transfer(delivery.task())
     assert "was not posted" in refusal[0].detail
     assert delivery.attempt(bench.restarted()).action is Action.ADOPTED
-
-
-# --- amounts ------------------------------------------------------------------------------------
-
-
-def off_by_one(delivery: Delivery) -> Delivery:
-    record = delivery.record
-    assert isinstance(record, Invoice)
-    cent = Decimal("0.01")
-    wrong = {"qst": record.qst + cent, "total": record.total + cent}
-    delivery.record = record.model_copy(update=wrong)
-    return delivery
-
-
-def test_other_taxes_are_never_posted_and_their_batch_is_deleted(bench: Sage300Bench) -> None:
-    delivery = off_by_one(to_bill(bench, "100.00"))
-    with rejected(Reason.TAX_MISMATCH) as refusal:
-        bench.system.transfer(delivery.task())
-    for figure in ("114.98", "114.99", "14.98", "14.99", "TPS", "TVQ"):
-        assert figure in refusal[0].detail
-    (batch,) = own(bench, delivery)
-    assert batch["BatchStatus"] == "Deleted"
-    assert f"batch {batch['BatchNumber']} of Sage 300 was deleted" in refusal[0].detail
-    assert live(bench) == []
-
-
-def test_a_batch_that_cannot_be_deleted_is_renamed_so_that_nobody_posts_it(
-    bench: Sage300Bench,
-) -> None:
-    bench.options.delete_by_status = False
-    delivery = off_by_one(to_bill(bench, "100.00"))
-    with rejected(Reason.TAX_MISMATCH) as refusal:
-        bench.system.transfer(delivery.task())
-    renamed = set_aside_mark(marker("invoice", delivery.record.id))
-    assert own(bench, delivery) == []
-    (batch,) = batches(bench, INVOICES, renamed)
-    assert batch["BatchStatus"] == "Open"
-    assert renamed in refusal[0].detail
-    bench.options.delete_by_status = True
-    order = {"resource": INVOICES, "key": [batch["BatchNumber"]], "action": "delete"}
-    bench.accountant(batch=order)
-
-
-def test_a_kill_between_the_comparison_and_the_setting_aside_leaves_nothing(
-    bench: Sage300Bench,
-) -> None:
-    delivery = off_by_one(to_bill(bench, "100.00"))
-    bench.sandbox.faults.arm(kind="drop_before", method="PATCH", path="ARInvoiceBatches")
-    with pytest.raises(OutcomeUnknown):
-        bench.system.transfer(delivery.task())
-    assert len(live(bench)) == 1
-    with rejected(Reason.TAX_MISMATCH):
-        delivery.attempt(bench.restarted())
-    assert live(bench) == []
-
-
-@pytest.mark.parametrize("stick", [True, False])
-def test_taxes_that_we_send_stick_or_are_compared(bench: Sage300Bench, stick: bool) -> None:
-    bench.options.manual_tax = stick
-    delivery = off_by_one(to_bill(bench, "33.33", "20.00", "33.33"))
-    system = bench.connector(send_tax_amounts=True)
-    if stick:
-        system.transfer(delivery.task())
-        assert bench.held(delivery.record).total == delivery.record.total  # type: ignore[union-attr]  # an invoice
-        return
-    with rejected(Reason.TAX_MISMATCH):
-        system.transfer(delivery.task())
-    assert live(bench) == []
-
-
-def test_a_broken_server_is_asked_three_times_and_then_a_person(bench: Sage300Bench) -> None:
-    delivery = to_bill(bench)
-    order = {"kind": "status", "status": 500, "method": "POST", "path": "ARInvoiceBatches"}
-    bench.sandbox.faults.arm(**order, times=3)
-    for _ in range(2):
-        with pytest.raises(OutcomeUnknown):
-            delivery.attempt(bench.restarted())
-    with pytest.raises(Rejected) as info:
-        delivery.attempt(bench.restarted())
-    assert info.value.reason is Reason.REFUSED_BY_SYSTEM
-    assert "3 ×" in info.value.detail
-    assert delivery.attempt(bench.restarted()).action is Action.CREATED

@@ -9,6 +9,15 @@ from typing import Any
 import pytest
 
 from consumers.systems.sage_300 import odata, periods, taxes
+from consumers.systems.sage_300.batches import (
+    INVOICES,
+    JOURNALS,
+    RECEIPTS,
+    Kind,
+    Stage,
+    path,
+    stage_of,
+)
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.markers import (
     compact,
@@ -93,6 +102,32 @@ def test_names_are_compared_without_case_nor_the_way_accents_are_written() -> No
 )
 def test_addresses_and_filters_are_quoted_then_encoded(made: str, expected: str) -> None:
     assert made == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "stage"),
+    [
+        (INVOICES, {"BatchStatus": "ReadyToPost"}, Stage.READY),
+        (INVOICES, {"BatchStatus": "7"}, Stage.READY),
+        (INVOICES, {"BatchStatus": 5}, Stage.POSTING),
+        (INVOICES, {"BatchStatus": "4"}, Stage.DELETED),
+        (JOURNALS, {"Status": "3"}, Stage.DELETED),
+        (JOURNALS, {"Status": "4"}, Stage.POSTED),
+        (JOURNALS, {"Status": "Open", "ReadyToPost": "Yes"}, Stage.READY),
+        (JOURNALS, {"Status": "Open", "ReadyToPost": "No"}, Stage.OPEN),
+        (JOURNALS, {"Status": "ProvPosted"}, Stage.OTHER),
+        (INVOICES, {}, Stage.OTHER),
+    ],
+)
+def test_a_status_is_read_by_its_caption_or_its_number(kind: Kind, row: Json, stage: Stage) -> None:
+    assert stage_of(kind, row) is stage
+
+
+def test_the_key_of_a_batch_is_a_number_a_pair_or_six_digits() -> None:
+    assert path(INVOICES, "66") == "AR/ARInvoiceBatches(66)"
+    pair = "AR/ARReceiptAndAdjustmentBatches(BatchRecordType='CA',BatchNumber=65)"
+    assert path(RECEIPTS, "65") == pair
+    assert path(JOURNALS, "000490") == "GL/GLJournalBatches('000490')"
 
 
 # --- periods --------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ from consumers.systems.sage_300.diagnosis import explained
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.markers import document_number, marker, parts
 from consumers.systems.sage_300.posting import Plan, post, requests
-from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Invoice
 
