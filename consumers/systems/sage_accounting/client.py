@@ -106,7 +106,8 @@ class Client:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """No other thread creates anything numbered inside. Raises Transient."""
-        if not self._shared.numbering.acquire(timeout=self._exchange.left_s()):
+        wait_s = min(self._exchange.left_s(), threading.TIMEOUT_MAX)
+        if not self._shared.numbering.acquire(timeout=wait_s):
             raise Transient("another record is still being created in Sage")
         try:
             yield
