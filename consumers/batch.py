@@ -147,6 +147,9 @@ def _add_event(batch: Batch, delivery: Delivery, event: ToTransfer | Withdrawn) 
         detail = f"subject {event.subject!r} is not the id of its data, {event.data.id!r}"
         _refuse(batch, delivery, Reason.UNREADABLE, detail, "subject")
         return
+    if _is_cancelled(batch.items.get(key)):
+        batch.superseded.append(key)
+        return
     older = batch.items.pop(key, None)  # the newest takes its place at the end
     wait = older.wait if older else None
     if older and older.body != (wait.body if wait else b""):
@@ -162,6 +165,13 @@ def _add_event(batch: Batch, delivery: Delivery, event: ToTransfer | Withdrawn) 
         replayed="x-replayed-by" in delivery.headers,
         replaced=older,
     )
+
+
+def _is_cancelled(item: Item | None) -> bool:
+    """An entry of deferred revenue whose invoice was cancelled: nothing that follows undoes it."""
+    if item is None or item.key.entity is not Entity.JOURNAL_ENTRY:
+        return False
+    return isinstance(item.event, Withdrawn)
 
 
 def _refuse(

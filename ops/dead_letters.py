@@ -225,8 +225,8 @@ def _event(letter: Letter, membri: Membri | None) -> ToTransfer | Replayed:
     known = letter.record()
     if known is None:
         return Replayed(letter, "refused", said("it cannot be read as a record of ours"))
-    if membri is None:
-        return known
+    if membri is None or isinstance(known, JournalEntryToTransfer):
+        return known  # Membri has no table of entries to read one anew from
     try:
         found = membri.read(entity_of(known), known.subject)
     except RecordGone:

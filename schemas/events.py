@@ -19,7 +19,7 @@ from schemas.statuses import Entity, Status
 
 NAMESPACE = uuid.UUID("6f4f5f0e-52a5-5d2c-9a55-6d656d627269")
 VERSION = "1.1"
-"""1.1: an entry of deferred revenue has its payment and when it may go; its withdrawal, the entry."""
+"""1.1: entries of deferred revenue have a payment and a time to go at, withdrawals the entry."""
 CONTENT_TYPE = "application/cloudevents+json"
 
 

@@ -72,6 +72,13 @@ def test_asked_for_and_cancelled_in_one_batch_it_is_not_sent() -> None:
     assert {state(bench, entry.id) for entry in entries()} == {State.WITHDRAWN}
 
 
+def test_cancelled_and_asked_for_again_in_one_batch_it_is_not_sent() -> None:
+    bench = EntryBench()
+    bench.run(*cancelled(*entries(UPFRONT)), *asked(*entries(UPFRONT)))
+    bench.settle_down()
+    assert (bench.posted(), bench.letters()) == ([], [])
+
+
 def test_due_and_cancelled_in_one_batch_it_is_not_sent() -> None:
     bench = EntryBench()
     bench.run(*asked(*entries()))

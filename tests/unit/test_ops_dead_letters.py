@@ -24,6 +24,7 @@ from schemas.wire.dead_letters import dead_letter
 from schemas.wire.memory import MemoryBroker
 from schemas.wire.topology import routing_key, topology, work_queue
 from tests.builders import CHANGED, CHAPTER, ORIGIN, SYSTEM, account, event, invoice, payment
+from tests.deferral_bench import entries
 
 QUEUE = work_queue(SYSTEM, CHAPTER)
 
@@ -233,6 +234,17 @@ def test_what_membri_does_not_want_transferred_stays_where_it_is(
     assert told in str(ended.detail)
     assert world.left() == ["i1"]
     assert world.replayed_subjects() == []
+
+
+def test_an_entry_of_deferred_revenue_is_replayed_as_it_was(world: World) -> None:
+    world.bury(letter_of(entries()[0]))
+    untouched = cast("Membri", object())  # Membri has no table of entries: it is not asked
+    [ended] = world.letters.replay(world.letters.all(), untouched, by="anne")
+    assert ended.outcome == "replayed"
+    [queued] = world.broker.browse(QUEUE, 10)
+    assert decode(queued.body).subject == entries()[0].id
+    assert queued.headers[REPLAYED_BY] == "anne"
+    assert world.left() == []
 
 
 def test_what_cannot_be_read_is_refused_and_stays(world: World) -> None:
