@@ -8,12 +8,13 @@ or wrong. Nothing is written. Facts: QuickBooks reference page, 6.2 (lists), 8 (
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from consumers.system import SettingCheck
 from consumers.systems.quickbooks_online.client import Kind, quoted
 from consumers.systems.quickbooks_online.company import Company, ref_id
 from consumers.systems.quickbooks_online.faults import Json
+from consumers.systems.quickbooks_online.lists import RECHECK_S
 from consumers.systems.quickbooks_online.taxes import RATES, TaxCode, Treatment, UnknownTax
 from schemas.reasons import SettingReason
 from schemas.records import DUES
@@ -24,33 +25,70 @@ _DEPOSIT = frozenset({"Bank", "Other Current Asset"})
 _SOLD = frozenset({"Service", "NonInventory", "Inventory"})
 
 
+class _Named:
+    """What the settings name, by Id or name, inactive ones too: a few queries for all of it."""
+
+    def __init__(self, company: Company) -> None:
+        self._client = company.client
+        self._rows: dict[tuple[Kind, str], Json | None] = {}
+        accounts = company.accounts
+        items = [accounts.default_income, accounts.earned_revenue, *accounts.income.values()]
+        self._load("Item", items)
+        revenue = [ref_id(row, "IncomeAccountRef") for row in self._rows.values() if row]
+        self._load("Account", [accounts.deposit, accounts.deferred_revenue, *revenue])
+        self._load("Term", [accounts.terms])
+        self._load("PaymentMethod", accounts.payment_methods.values())
+
+    def row(self, kind: Kind, value: str) -> Json | None:
+        return self._rows.get((kind, value))
+
+    def _load(self, kind: Kind, values: Iterable[str]) -> None:
+        wanted = list(dict.fromkeys(value for value in values if value))
+        for field in ("Id", "Name"):
+            left = [one for one in wanted if self._rows.get((kind, one)) is None]
+            if field == "Id":
+                left = [one for one in left if one.isdigit()]
+            if not left:
+                continue
+            listed = ", ".join(map(quoted, left))
+            where = f"{field} IN ({listed}) AND Active IN (true, false)"
+            found = sorted(self._client.select(kind, where), key=_is_active)
+            by_value = {str(row.get(field, "")).casefold(): row for row in found}
+            self._rows |= {(kind, one): by_value.get(one.casefold()) for one in left}
+
+
+def _is_active(row: Json) -> bool:
+    return bool(row.get("Active", True))
+
+
 def check_settings(company: Company, today: dt.date) -> Iterator[SettingCheck]:
     """Raises Unavailable, Transient."""
-    yield from _items(company)
-    yield from _deposit(company)
-    yield from _deferral(company)
-    yield from _terms_and_methods(company)
+    named = _Named(company)
+    yield from _items(company, named)
+    yield from _deposit(company, named)
+    yield from _deferral(company, named)
+    yield from _terms_and_methods(company, named)
     yield from _taxes(company)
     yield from _preferences(company, today)
 
 
-def _items(company: Company) -> Iterator[SettingCheck]:
+def _items(company: Company, named: _Named) -> Iterator[SettingCheck]:
     accounts = company.accounts
     if not accounts.default_income:
         # With items of their own, some types of invoice still go.
         yield SettingCheck(
             "accounts.default_income", "", SettingReason.NOT_SET, blocking=not accounts.income
         )
-    named = {"default_income": accounts.default_income}
-    named |= {f"income.{kind}": value for kind, value in accounts.income.items()}
-    for key, value in named.items():
+    items = {"default_income": accounts.default_income}
+    items |= {f"income.{kind}": value for kind, value in accounts.income.items()}
+    for key, value in items.items():
         if value:
-            yield _item(company, f"accounts.{key}", value)
+            yield _item(named, f"accounts.{key}", value)
 
 
-def _item(company: Company, setting: str, value: str) -> SettingCheck:
+def _item(named: _Named, setting: str, value: str) -> SettingCheck:
     """An item that can be sold, and that says which revenue account it is for."""
-    row = _any(company, "Item", value)
+    row = named.row("Item", value)
     wrong = _absent(setting, value, row)
     if wrong is not None or row is None:
         return wrong or SettingCheck(setting, value)
@@ -58,7 +96,7 @@ def _item(company: Company, setting: str, value: str) -> SettingCheck:
     if kind not in _SOLD:
         return SettingCheck(setting, value, SettingReason.WRONG_KIND, f"{_said(row)}: {kind}")
     account_id = ref_id(row, "IncomeAccountRef")
-    account = _any(company, "Account", account_id) if account_id else None
+    account = named.row("Account", account_id) if account_id else None
     if account is None:
         detail = f"{_said(row)}: no IncomeAccountRef"
         return SettingCheck(setting, value, SettingReason.WRONG_KIND, detail)
@@ -71,58 +109,58 @@ def _item(company: Company, setting: str, value: str) -> SettingCheck:
     return SettingCheck(setting, value, detail=told)
 
 
-def _deposit(company: Company) -> Iterator[SettingCheck]:
+def _deposit(company: Company, named: _Named) -> Iterator[SettingCheck]:
     """Without one QuickBooks takes Undeposited Funds, which every company has."""
     value = company.accounts.deposit
     if value:
-        yield _account(company, "accounts.deposit", value, _DEPOSIT)
+        yield _account(named, "accounts.deposit", value, _DEPOSIT)
 
 
-def _deferral(company: Company) -> Iterator[SettingCheck]:
+def _deferral(company: Company, named: _Named) -> Iterator[SettingCheck]:
     """Deferred revenue, where the chapter spreads dues or names an account for it."""
     accounts, spreads = company.accounts, company.settings.deferred_revenue != "off"
     if accounts.earned_revenue:
-        yield _item(company, "accounts.earned_revenue", accounts.earned_revenue)
+        yield _item(named, "accounts.earned_revenue", accounts.earned_revenue)
     if accounts.deferred_revenue:
         value = accounts.deferred_revenue
-        yield _account(company, "accounts.deferred_revenue", value, _LIABILITY)
+        yield _account(named, "accounts.deferred_revenue", value, _LIABILITY)
         if spreads:
-            yield from _counted_twice(company, value)
+            yield from _counted_twice(company, named, value)
     elif spreads:
         yield SettingCheck("accounts.deferred_revenue", "", SettingReason.NOT_SET)
     if spreads and not accounts.earned:
         yield SettingCheck("accounts.earned_revenue", "", SettingReason.NOT_SET)
 
 
-def _counted_twice(company: Company, deferred: str) -> Iterator[SettingCheck]:
+def _counted_twice(company: Company, named: _Named, deferred: str) -> Iterator[SettingCheck]:
     """Dues that are invoiced to revenue, and then earned again by the journal."""
-    target = _any(company, "Account", deferred)
+    target = named.row("Account", deferred)
     for kind in sorted(DUES):
         value = company.accounts.income_for(kind)
-        item = _any(company, "Item", value) if value else None
+        item = named.row("Item", value) if value else None
         if target is None or item is None or ref_id(item, "IncomeAccountRef") == target["Id"]:
             continue
-        found = _any(company, "Account", ref_id(item, "IncomeAccountRef"))
+        found = named.row("Account", ref_id(item, "IncomeAccountRef"))
         detail = f"{_said(item)} → {_said(found or {})} ≠ {_said(target)}"
         yield SettingCheck(
             f"accounts.income.{kind}", value, SettingReason.DEFERRED_TWICE, detail, blocking=False
         )
 
 
-def _terms_and_methods(company: Company) -> Iterator[SettingCheck]:
-    named: dict[str, tuple[Kind, str]] = {"terms": ("Term", company.accounts.terms)}
+def _terms_and_methods(company: Company, named: _Named) -> Iterator[SettingCheck]:
+    wanted: dict[str, tuple[Kind, str]] = {"terms": ("Term", company.accounts.terms)}
     for method, value in company.accounts.payment_methods.items():
-        named[f"payment_methods.{method}"] = ("PaymentMethod", value)
-    for key, (kind, value) in named.items():
+        wanted[f"payment_methods.{method}"] = ("PaymentMethod", value)
+    for key, (kind, value) in wanted.items():
         if not value:
             continue
-        row = _any(company, kind, value)
+        row = named.row(kind, value)
         right = SettingCheck(f"accounts.{key}", value, detail=_said(row or {}))
         yield _absent(f"accounts.{key}", value, row) or right
 
 
-def _account(company: Company, setting: str, value: str, kinds: Collection[str]) -> SettingCheck:
-    row = _any(company, "Account", value)
+def _account(named: _Named, setting: str, value: str, kinds: Collection[str]) -> SettingCheck:
+    row = named.row("Account", value)
     wrong = _absent(setting, value, row)
     if wrong is not None or row is None:
         return wrong or SettingCheck(setting, value)
@@ -142,17 +180,6 @@ def _absent(setting: str, value: str, row: Json | None) -> SettingCheck | None:
     return None
 
 
-def _any(company: Company, kind: Kind, value: str) -> Json | None:
-    """By Id, else by name, as the transfers look it up; inactive ones too, to say so."""
-    fields = ("Id", "Name") if value.isdigit() else ("Name",)
-    for field in fields:
-        where = f"{field} = {quoted(value)} AND Active IN (true, false)"
-        rows = company.client.select(kind, where)
-        if rows:
-            return max(rows, key=lambda row: bool(row.get("Active", True)))
-    return None
-
-
 def _said(row: Json) -> str:
     return f"« {row.get('Name', '')} » (Id {row.get('Id', '')})"
 
@@ -162,7 +189,7 @@ def _said(row: Json) -> str:
 
 def _taxes(company: Company) -> Iterator[SettingCheck]:
     """What the settings name, and what a chapter needs at least: taxable and exempt lines."""
-    if not company.preferences.sales_tax:
+    if not company.lists.preferences(company.client, RECHECK_S).sales_tax:
         detail = "sales tax is not set up in QuickBooks"
         yield SettingCheck(
             "TaxPrefs.UsingSalesTax", "false", SettingReason.TAX_RATE_DIFFERS, detail, False
@@ -181,7 +208,9 @@ def _taxes(company: Company) -> Iterator[SettingCheck]:
 def _tax(company: Company, setting: str, value: str, treatment: Treatment) -> SettingCheck:
     blocking = bool(value) or treatment is Treatment.TAXABLE
     try:
-        code = company.lists.tax_codes(company.client).code(treatment, company.accounts.tax_codes)
+        code = company.lists.tax_codes(company.client, RECHECK_S).code(
+            treatment, company.accounts.tax_codes
+        )
     except UnknownTax as error:
         reason = SettingReason.NOT_FOUND if value else SettingReason.NOT_SET
         return SettingCheck(setting, value, reason, str(error), blocking)
@@ -201,7 +230,7 @@ def _rates(rates: Collection[object]) -> str:
 
 
 def _preferences(company: Company, today: dt.date) -> Iterator[SettingCheck]:
-    known = company.preferences
+    known = company.lists.preferences(company.client, RECHECK_S)
     until = known.closed_until
     if until is not None:
         closed = SettingReason.PERIOD_CLOSED if today <= until else None
