@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
-from consumers.system import Lookup
+from consumers.system import Lookup, RemoteRef
 from consumers.systems.business_central.keys import marker
 from ops.sandbox.business_central.company import DUES, EXEMPT, TAXABLE
 from schemas.reasons import Reason
