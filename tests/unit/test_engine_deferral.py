@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+from pathlib import Path
 
 import pytest
 
 from consumers.errors import Rejected, Transient
 from consumers.ledger.port import Key, State
+from consumers.ledger.sql import open_ledger
 from schemas.reasons import Reason, WaitReason
 from schemas.statuses import Entity, Status
 from tests.builders import payment, sent
@@ -57,6 +60,25 @@ def test_after_months_of_downtime_what_is_overdue_goes_in_order_with_its_own_dat
     bench.settle_down()
     assert bench.posted() == [entry.date for entry in made[:6]]
     assert bench.ledger.waiting_counts() == {(WaitReason.NOT_YET_DUE, Entity.JOURNAL_ENTRY): 6}
+
+
+def test_a_new_process_on_the_same_file_sends_what_came_due_meanwhile(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    bench = EntryBench()
+    for day, posted in ((dt.date(2026, 1, 12), []), (MARCH, [JANUARY, FEBRUARY, MARCH])):
+        with contextlib.closing(open_ledger(url, bench.ledger.chapter)) as ledger:
+            bench.ledger = ledger  # type: ignore[assignment]  # a ledger as any other
+            lease = ledger.take_lease("bench", bench.now, 1e11, 0.0)
+            assert lease is not None
+            bench.lease.lease = lease
+            bench.restart()
+            bench.at(day, hour=12)
+            bench.pay()
+            if not posted:
+                bench.run(*asked(*reversed(entries())))
+            bench.settle_down()
+            assert bench.posted() == posted
+            assert len(ledger.waiting()) == 12 - len(posted)
 
 
 def test_what_comes_in_one_batch_in_any_order_goes_by_date() -> None:
