@@ -108,22 +108,22 @@ PAYMENT_LINE: tuple[FieldRule, ...] = (
     FieldRule(_P, "payment.method", "comment", 250, "settings: accounts.payment_methods"),
 )  # fmt: skip
 ENTRY_BATCH: tuple[FieldRule, ...] = (
-    FieldRule(_J, "entry.id", "code", 10, "ten letters made from the id"),
-    FieldRule(_J, "entry.invoice", "displayName", 100, "Membri <number>", refused=False),
+    FieldRule(_J, "journal_entry.id", "code", 10, "ten letters made from the id"),
+    FieldRule(_J, "journal_entry.invoice", "displayName", 100, "Membri <number>", refused=False),
     FieldRule(_J, "", "templateDisplayName", 10, "settings: journal_template"),
 )
 ENTRY_LINE: tuple[FieldRule, ...] = (
     FieldRule(_J, "", "accountType", 0, "G/L Account"),
     FieldRule(_J, "", "accountNumber", 20, "settings: accounts.deferred_revenue"),
-    FieldRule(_J, "entry.date", "postingDate"),
-    FieldRule(_J, "entry.id", "documentNumber", 20, "RPA- and 12 digits made from the id"),
+    FieldRule(_J, "journal_entry.date", "postingDate"),
+    FieldRule(_J, "journal_entry.id", "documentNumber", 20, "RPA- and 12 digits made from the id"),
     FieldRule(
-        _J, "entry.invoice", "externalDocumentNumber", 35, f"number, {_UPPER}", refused=False
+        _J, "journal_entry.invoice", "externalDocumentNumber", 35, f"number, {_UPPER}", refused=False
     ),
-    FieldRule(_J, "entry.amount", "amount", 0, "debit of the deferred account"),
+    FieldRule(_J, "journal_entry.amount", "amount", 0, "debit of the deferred account"),
     FieldRule(_J, "", "balanceAccountType", 0, "G/L Account"),
     FieldRule(_J, "", "balancingAccountNumber", 20, "settings: accounts.earned_revenue"),
-    FieldRule(_J, "entry.description", "description", 100, "invoice and period", refused=False),
+    FieldRule(_J, "journal_entry.description", "description", 100, "invoice and period", refused=False),
 )  # fmt: skip
 BODIES: dict[str, tuple[FieldRule, ...]] = {
     "customers": CUSTOMER,
