@@ -7,16 +7,21 @@ that is not here.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from consumers.system import Setup, System
+from consumers.system import AccountsSettings, Declaration, FieldRule, Setup, System
+from schemas.chapters import ChapterSettings
 
 if TYPE_CHECKING:  # only one command needs it, and it brings a web server along
     from consumers.systems._authorise import Authorisation
 
 _NAMES = ("business_central", "quickbooks_online", "reference", "sage_300", "sage_accounting")
+
+_EXAMPLE = "https://books.example"
+"""Stands for what every connection must be told; nothing is sent there."""
 
 
 def names() -> tuple[str, ...]:
@@ -94,6 +99,24 @@ def build(name: str, setup: Setup) -> System:
             return SageAccounting(setup)
         case _:
             raise ValueError(_unknown(name))
+
+
+def declaration(name: str) -> Declaration:
+    """What a system is as long as nobody configured it otherwise: customer key, entities, fields.
+
+    Nothing is reached. Raises ValueError for an unknown name.
+    """
+    model = connection_model(name)
+    required = {key: _EXAMPLE for key, field in model.model_fields.items() if field.is_required()}
+    connection = model.model_construct(None, **required)
+    setup = Setup("example", connection, AccountsSettings(), ChapterSettings())
+    with contextlib.closing(build(name, setup)) as system:
+        return system.declaration
+
+
+def fields(name: str) -> tuple[FieldRule, ...]:
+    """Where each field of Membri goes in that system. Raises ValueError for an unknown name."""
+    return declaration(name).fields
 
 
 def _unknown(name: str) -> str:
