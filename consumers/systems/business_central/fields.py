@@ -118,12 +118,19 @@ ENTRY_LINE: tuple[FieldRule, ...] = (
     FieldRule(_J, "journal_entry.date", "postingDate"),
     FieldRule(_J, "journal_entry.id", "documentNumber", 20, "RPA- and 12 digits made from the id"),
     FieldRule(
-        _J, "journal_entry.invoice", "externalDocumentNumber", 35, f"number, {_UPPER}", refused=False
+        _J,
+        "journal_entry.invoice",
+        "externalDocumentNumber",
+        35,
+        f"number, {_UPPER}",
+        refused=False,
     ),
     FieldRule(_J, "journal_entry.amount", "amount", 0, "debit of the deferred account"),
     FieldRule(_J, "", "balanceAccountType", 0, "G/L Account"),
     FieldRule(_J, "", "balancingAccountNumber", 20, "settings: accounts.earned_revenue"),
-    FieldRule(_J, "journal_entry.description", "description", 100, "invoice and period", refused=False),
+    FieldRule(
+        _J, "journal_entry.description", "description", 100, "invoice and period", refused=False
+    ),
 )  # fmt: skip
 BODIES: dict[str, tuple[FieldRule, ...]] = {
     "customers": CUSTOMER,
