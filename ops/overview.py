@@ -117,7 +117,8 @@ def _chapter(
     name: str, slug: str, system: str, ledger: Ledger, broker: Broker | None, notes: list[Said]
 ) -> ChapterOverview:
     states = {(str(s), str(e)): n for (s, e), n in ledger.state_counts().items()}
-    oldest = ledger.waiting(limit=1)
+    # Entries of deferred revenue wait for their date, months long: nothing is late there.
+    oldest = [w for w in ledger.waiting(limit=1) if w.reason is not WaitReason.NOT_YET_DUE]
     holder = ledger.lease_holder()
     return ChapterOverview(
         name=name,

@@ -80,7 +80,9 @@ class MemoryLedger:
 
     def waiting(self, limit: int = 1000) -> list[Wait]:
         with self._lock:
-            return _oldest(self._waits.values())[:limit]
+            oldest = _oldest(self._waits.values())
+        oldest.sort(key=lambda wait: wait.reason is WaitReason.NOT_YET_DUE)
+        return oldest[:limit]
 
     def waiting_counts(self) -> dict[tuple[WaitReason, Entity], int]:
         with self._lock:

@@ -179,7 +179,8 @@ class Ledger(Protocol):
         ...
 
     def waiting(self, limit: int = 1000) -> list[Wait]:
-        """The waiting room, oldest first, for people to read."""
+        """The waiting room, for people to read: what waits for something first, oldest first, then
+        what waits for its date alone, of which there may be thousands."""
         ...
 
     def waiting_counts(self) -> dict[tuple[WaitReason, Entity], int]: ...

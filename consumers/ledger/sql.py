@@ -95,7 +95,13 @@ class SqlLedger:
         return None if due_at is None else float(due_at)
 
     def waiting(self, limit: int = 1000) -> list[Wait]:
-        return list(map(wait_of, self._read(self._sql.waiting, self.chapter, limit)))
+        # Two statements: sorting thousands of bodies to show the first of them is no small thing.
+        reason = WaitReason.NOT_YET_DUE.value
+        rows = list(self._read(self._sql.waiting, self.chapter, reason, limit))
+        if len(rows) < limit:
+            left = limit - len(rows)
+            rows += self._read(self._sql.waiting_for_a_date, self.chapter, reason, left)
+        return list(map(wait_of, rows))
 
     def waiting_counts(self) -> dict[tuple[WaitReason, Entity], int]:
         rows = self._read(self._sql.waiting_counts, self.chapter)

@@ -121,8 +121,12 @@ class Statements:
             .offset(_FROM_THE_FIRST),
             *("chapter", "now", "limit"),
         )
-        self.waiting = self._text(
-            waits.order_by(*oldest).limit(limit).offset(_FROM_THE_FIRST), "chapter", "limit"
+        self.waiting, self.waiting_for_a_date = (
+            self._text(
+                waits.where(which).order_by(*oldest).limit(limit).offset(_FROM_THE_FIRST),
+                *("chapter", "reason", "limit"),
+            )
+            for which in (WAITS.c.reason != _named("reason"), _eq(WAITS.c.reason))
         )
         self.next_due = self._text(
             select(func.min(WAITS.c.due_at)).where(_eq(WAITS.c.chapter)), "chapter"

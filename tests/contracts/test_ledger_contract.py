@@ -226,6 +226,17 @@ def test_the_waiting_room_is_read_oldest_first_up_to_the_limit(ledger: Ledger) -
     assert [wait.key.id for wait in ledger.waiting(2)] == ["4", "3"]
 
 
+def test_what_waits_for_its_date_alone_is_read_after_what_waits_for_something(
+    ledger: Ledger,
+) -> None:
+    early = [waiting(invoice(f"{n}"), since=NOW - n, due_at=NOW + 9) for n in range(5, 8)]
+    put(ledger, waits=[replace(wait, reason=WaitReason.NOT_YET_DUE) for wait in early])
+    put(ledger, waits=[waiting(invoice(f"{n}"), since=NOW - n) for n in range(2)])
+    assert [wait.key.id for wait in ledger.waiting()] == ["1", "0", "7", "6", "5"]
+    assert [wait.key.id for wait in ledger.waiting(3)] == ["1", "0", "7"]
+    assert [wait.key.id for wait in ledger.waiting(1)] == ["1"]
+
+
 def test_ties_are_broken_by_entity_and_by_code_point(ledger: Ledger) -> None:
     keys = [account("é"), account("Z"), account("a"), payment("0"), invoice("9"), account("_")]
     put(ledger, waits=[waiting(key, due_at=NOW) for key in keys])
