@@ -77,6 +77,23 @@ ACTIONS: Mapping[str, str] = {
     "adopted": N_("found in the books, where it was already"),
     "confirmed": N_("in the books already, unchanged"),
 }
+CUSTOMER_KEYS: Mapping[str, str] = {
+    "name": N_("Customers are found by their name"),
+    "number": N_("Customers are found by their number"),
+}
+OWN: Mapping[str, str] = {
+    "business_central": N_("each chapter is a company; documents and journals are posted in steps"),
+    "quickbooks_online": N_(
+        "a person authorizes it, good for about 100 days; revenue is named by an item"
+    ),
+    "reference": N_("books in memory, to try the product and to test it"),
+    "sage_300": N_("one batch a document, made ready and posted; writes follow one another"),
+    "sage_accounting": N_(
+        "a person authorizes it; the limited edition has no quantity on lines, only total amounts"
+    ),
+}
+"""What an integrator must know of a system before its keys."""
+
 PREVIEWED: Mapping[str, str] = {
     "create": N_("would be created"),
     "update": N_("would be updated"),

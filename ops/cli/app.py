@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from ops import language
-from ops.cli import authorizing, dead, looking, measuring, previewing, rehearsing, roles
+from ops.cli import authorizing, dead, describing, looking, measuring, previewing, rehearsing, roles
 from ops.cli.context import Context
 from ops.language import Words
 from ops.settings import DEFAULT_FILE
@@ -47,7 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for family in (rehearsing, roles, looking, previewing, authorizing, measuring):
+for family in (rehearsing, roles, looking, describing, previewing, authorizing, measuring):
     app.registered_commands += family.app.registered_commands
 app.add_typer(dead.app, name="dead")
 app.add_typer(looking.topology_app, name="topology")

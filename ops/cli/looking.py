@@ -1,4 +1,4 @@
-"""Commands that only look: check, status, record, systems, topology; and pause and resume."""
+"""Commands that only look: check, status, record, topology; and pause and resume."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from consumers.ledger.port import Key
-from consumers.systems import registry
 from ops import labels, overview, wiring
 from ops.broker import permissions
 from ops.checks import Check, all_checks
 from ops.cli.context import Context, Exit, context_of, explained, fail
 from ops.cli.printing import Column, overview_table, plain_table
-from ops.labels import ENTITIES, SYSTEMS
+from ops.labels import ENTITIES
 from ops.language import N_, Words
 from ops.report import label_of
 from ops.settings import Settings
@@ -216,61 +214,6 @@ def _line(
         "detail": detail,
         "now": now,
     }
-
-
-@app.command(short_help="List the accounting systems and their connection keys.")
-def systems(command: typer.Context) -> None:
-    """List the accounting systems and the keys of `[chapters.connection]` of each.
-
-    \b
-    Examples:
-      membri-sync systems
-      membri-sync systems --json
-    """
-    context = context_of(command)
-    words = context.words
-    found = {name: _fields(registry.connection_model(name)) for name in registry.names()}
-    if context.json:
-        context.print_json(found)
-        return
-    for name, fields in found.items():
-        columns = [
-            Column(words.say("Key")),
-            Column(words.say("Type")),
-            Column(words.say("Default"), elastic=True),
-        ]
-        title = f'{labels.name(SYSTEMS, name, words)} (system = "{name}")'
-        table = plain_table(columns, title)
-        for key, field in fields.items():
-            needed = words.say("required") if field["default"] == "required" else field["default"]
-            table.add_row(key, field["type"], Text(needed))
-        context.console.print(table)
-        context.line("")
-
-
-def _fields(model: type[BaseModel]) -> dict[str, dict[str, str]]:
-    schema = model.model_json_schema()
-    needed = schema.get("required", [])
-    return {
-        key: {
-            "type": _type(value),
-            "default": "required" if key in needed else _default(value.get("default")),
-        }
-        for key, value in schema.get("properties", {}).items()
-    }
-
-
-def _type(schema: dict[str, Any]) -> str:
-    """As TOML calls it; a secret says so."""
-    kinds = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
-    names = [str(one.get("format") or one.get("type", "table")) for one in kinds]
-    return " | ".join("secret" if name == "password" else name for name in names)
-
-
-def _default(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)
 
 
 @app.command(short_help="Keep a chapter from sending anything.")

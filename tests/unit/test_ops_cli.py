@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from consumers.errors import Unavailable
 from consumers.ledger.port import LedgerUnavailable
-from ops import wiring
+from consumers.systems import registry
+from ops import labels, wiring
 from ops.broker.layout import BrokerNotInstalledError, BrokerStartError
 from ops.cli import app as cli
 from ops.cli.context import Exit, explained, patiently
@@ -256,3 +257,25 @@ def test_a_wrong_configuration_is_not_waited_for_but_a_refused_login_is() -> Non
         raise AuthFault("expired")
 
     assert patiently(stop, refused) is None
+
+
+def test_systems_say_their_customer_key_what_they_take_and_what_is_of_their_own() -> None:
+    told = run("--lang", "fr", "systems").output
+    for words in (
+        'QuickBooks Online (system = "quickbooks_online")',
+        "Les clients y sont reconnus par leur nom",
+        "Les clients y sont reconnus par leur numéro",
+        "Reçoit : Comptes clients, Factures et notes de crédit, Paiements, Entrées de journal",
+        "Ce qui lui est propre : une personne l’autorise, pour environ 100 jours",
+    ):
+        assert words in told
+    found = json.loads(run("--json", "systems").output)
+    assert set(found) == set(registry.names())
+    for name, keys in found.items():
+        about = keys["about"]
+        assert about["customer_key"] in ("name", "number")
+        assert about["own"] == labels.OWN[name]
+        assert about["entities"] == ["account", "invoice", "payment", "journal_entry"]
+        assert about["longest"]["name"] > 0
+    assert found["quickbooks_online"]["client_id"] == {"type": "string", "default": "required"}
+    assert found["quickbooks_online"]["client_secret"]["type"] == "secret"
