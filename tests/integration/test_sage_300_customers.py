@@ -105,6 +105,15 @@ def test_an_optional_field_that_the_company_requires_is_told_as_its_setup(
     with rejected(Reason.CUSTOMER_SETUP) as refusal:
         customer_of(bench, an_account())
     assert "REGION" in refusal[0].detail
+    system = bench.connector(customer_optional_fields={"region": "06"})
+    account = an_account()
+    ref = system.transfer(Delivery(account).task()).ref
+    assert row(bench, ref)["CustomerOptionalFieldValues"] == [
+        {"OptionalField": "REGION", "Value": "06"}
+    ]
+    assert system.transfer(Delivery(account).task(ref.remote_id)).action is Action.CONFIRMED
+    targets = {rule.target for rule in system.declaration.fields}
+    assert "CustomerOptionalFieldValues.Value" in targets
 
 
 def test_an_unknown_group_is_told_as_setup_too(bench: Sage300Bench) -> None:

@@ -51,6 +51,7 @@ from schemas.statuses import Entity
 
 CANADA = ZoneInfo("America/Toronto")
 _REQUESTS_A_CALL = 3
+_REQUESTS_A_DOCUMENT = 12  # a batch has many steps, and the books are asked before and after
 _BREAKDOWNS_MAX = 3
 _BREAKDOWNS = "breakdowns"
 
@@ -103,7 +104,7 @@ class Sage300:
             entities=frozenset(Entity),
             customer_key="number",
             concurrency=1,
-            rate_per_s=connection.requests_per_s,
+            rate_per_s=connection.requests_per_s / _REQUESTS_A_DOCUMENT,
             # The budget, the last request within it, and what the server goes on doing after that.
             longest_call_s=self._budget_s
             + CONNECT_S

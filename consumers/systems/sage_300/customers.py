@@ -25,6 +25,7 @@ RESOURCE = "AR/ARCustomers"
 _LINES = (1, 2, 3, 4)
 _KEPT_AS_CREATED = (
     *("CustomerNumber", "ShortName", "GroupCode", "TaxGroup", "TaxClassCode1", "TaxClassCode2"),
+    "CustomerOptionalFieldValues",
 )
 """Set once: the group and the taxes of a customer are the accountant's from then on."""
 
@@ -138,7 +139,13 @@ def body(company: Company, account: Account) -> Json:
         "PhoneNumber": _digits(account.phone),
         "Email": account.email,
     }
-    return {**made, **{key: value for key, value in optional.items() if value}}
+    made |= {key: value for key, value in optional.items() if value}
+    if connection.customer_optional_fields:
+        made["CustomerOptionalFieldValues"] = [
+            {"OptionalField": name.upper(), "Value": value}
+            for name, value in connection.customer_optional_fields.items()
+        ]
+    return made
 
 
 def changes(wanted: Json, row: Json) -> Json:

@@ -13,7 +13,7 @@ from schemas.statuses import Entity
 UPPER = "in capitals"
 ISO = "date YYYY-MM-DD"
 CUT = "cut at its limit"
-OURS = "ours"
+_OPTIONAL = "connection.customer_optional_fields"
 
 _A, _I, _P, _J = Entity.ACCOUNT, Entity.INVOICE, Entity.PAYMENT, Entity.JOURNAL_ENTRY
 _ENTRY, _LINE = "Invoices", "Invoices.InvoiceDetails"
@@ -51,6 +51,11 @@ def _account(connection: Connection) -> tuple[FieldRule, ...]:
         FieldRule(_A, "account.address.country", "Country", 30),
         FieldRule(_A, "account.phone", "PhoneNumber", 30, "digits only"),
         FieldRule(_A, "account.email", "Email", connection.email_max),
+        *(
+            FieldRule(_A, "", f"CustomerOptionalFieldValues.{name}", limit, _OPTIONAL)
+            for name, limit in (("OptionalField", 12), ("Value", 60))
+            if connection.customer_optional_fields
+        ),
     )
 
 

@@ -10,6 +10,7 @@ the page holds for likely; `ops/decisions/unverified.md` lists them.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -29,7 +30,8 @@ class Connection(BaseModel):
     `base_url` goes up to the company: `https://host/Sage300WebApi/v1.0/-/SAMINC`. `user` is one of
     its own for the Web API, with the « Sage 300 Web API » right in AR, GL, BK, TX and CS; never
     ADMIN, which the service refuses by default. `ca_bundle`: PEM file of whoever signed the
-    server's certificate; there is no way to turn the verification off.
+    server's certificate; there is no way to turn the verification off. `customer_optional_fields`:
+    optional field → value of every new customer, where the company requires some.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -41,13 +43,14 @@ class Connection(BaseModel):
     ca_bundle: str = ""
     timeout_s: float = Field(default=90.0, gt=0, le=600)  # IIS starts slowly after an idle time
     longest_server_call_s: float = Field(default=120.0, ge=0, le=3600)
-    requests_per_s: int = Field(default=10, ge=1, le=100)
+    requests_per_s: int = Field(default=50, ge=1, le=100)  # sequential: 429 is for crowds
     lock_wait_s: float = Field(default=60.0, ge=0, le=3600)
     unauthorised_pause_s: float = Field(default=900.0, ge=0)
     posting_poll_s: float = Field(default=2.0, gt=0, le=60)
 
     customer_group: str = Field(min_length=1, max_length=6)
     tax_group: str = Field(min_length=1, max_length=12)
+    customer_optional_fields: Mapping[str, str] = Field(default_factory=dict)
     customer_tax_class: int = Field(default=1, ge=1, le=10)
     bank: str = Field(default="", max_length=8)
     source_ledger: str = Field(default="GL", min_length=2, max_length=2)
