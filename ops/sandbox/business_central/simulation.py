@@ -87,7 +87,9 @@ def seed(system: System, companies: Mapping[str, SeedCompany]) -> None:
         raise TypeError("the seed of a Business Central goes into a Business Central")
     for company, content in companies.items():
         try:
-            system.companies.seed({company: default_company(content.name)})
+            # Canadian books only, as everywhere in the made-up world.
+        kept = {**default_company(content.name), "currencies": []}
+        system.companies.seed({company: kept})
             _fill(system.companies.books(company.lower()), content)
         except Refusal as refusal:
             raise ValueError(f"{content.name}: {refusal}") from refusal
