@@ -88,8 +88,8 @@ def seed(system: System, companies: Mapping[str, SeedCompany]) -> None:
     for company, content in companies.items():
         try:
             # Canadian books only, as everywhere in the made-up world.
-        kept = {**default_company(content.name), "currencies": []}
-        system.companies.seed({company: kept})
+            kept = {**default_company(content.name), "currencies": []}
+            system.companies.seed({company: kept})
             _fill(system.companies.books(company.lower()), content)
         except Refusal as refusal:
             raise ValueError(f"{content.name}: {refusal}") from refusal
