@@ -264,7 +264,8 @@ class Deferring:
             around = [one for one in plan.entries if since <= one.date <= until]
             events = self._asking(plan, around if plan.is_told else plan.entries)
             done = plan.deferred
-        confirmed = publication.send(plan.chapter, [to_outgoing(event) for event in events])
+        messages = [to_outgoing(event) for event in events]
+        confirmed = publication.send(plan.chapter, messages, withdrawing=plan.cancelled)
         if confirmed:
             self._state.remember([done])
         return confirmed

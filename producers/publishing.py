@@ -121,13 +121,19 @@ class Publication:
                 ready.append((fetched, messages))
         return left + self._sent(ready)
 
-    def send(self, chapter: Chapter, messages: Sequence[Outgoing]) -> bool:
-        """Publishes messages about entries of deferred revenue; whether all were confirmed."""
+    def send(
+        self, chapter: Chapter, messages: Sequence[Outgoing], *, withdrawing: bool = False
+    ) -> bool:
+        """Publishes entries of deferred revenue, or their withdrawals; whether all were
+        confirmed."""
         outcomes = self._publisher.publish(messages) if messages else []
         self._room[chapter.slug] = self._room.get(chapter.slug, self._depth_max) - len(messages)
         left = sum(outcome is not PublishOutcome.CONFIRMED for outcome in outcomes)
         self.tally.unconfirmed += left
-        self._count_entries(chapter, len(messages) - left)
+        if withdrawing:
+            self.tally.withdrawn += len(messages) - left
+        else:
+            self._count_entries(chapter, len(messages) - left)
         return not left
 
     def withdraw(self, rows: Sequence[tuple[Pending, Seen]]) -> None:
