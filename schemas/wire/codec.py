@@ -44,7 +44,8 @@ Upgrader = Callable[[dict[str, Any]], dict[str, Any]]
 """Takes a whole event of one version as JSON, returns it in the next one, `dataschema` included."""
 
 UPGRADERS: Mapping[Version, Upgrader] = {}
-"""By the version they start from. Empty: 1.0 is the first one that was ever published."""
+"""By the version they start from. Empty: 1.0 was the first one that was published,
+and 1.1 only added optional fields."""
 
 SHOWN_MAX = 80
 _ERRORS_SHOWN = 3

@@ -21,6 +21,7 @@ from schemas.events import JournalEntryToTransfer, Withdrawn
 from schemas.money import total
 from schemas.reasons import Reason
 from schemas.statuses import Entity, Status
+from schemas.wire.channel import PublishOutcome
 from tests.integration.producers_world import (
     DO_NOT_SYNC,
     MEMBERSHIP,
@@ -248,6 +249,44 @@ def drain(world: World) -> None:
     subscription = world.broker.subscribe("membri.quickbooks_online.montreal", prefetch=1000)
     subscription.ack(subscription.take(1000, 0.01))
     subscription.close()
+
+
+def test_entries_that_were_not_confirmed_go_again_with_their_payment(world: World) -> None:
+    payment = paid(world, dues(world))
+    poller = world.poller()
+    world.broker.next_publish(PublishOutcome.CONFIRMED, stored=True, count=5)
+    world.broker.next_publish(PublishOutcome.REFUSED)
+    assert poller.run_pass().unconfirmed == 1
+    poller.run_pass()
+    assert world.subjects()[-13:] == [payment, *ids(payment, *range(1, 13))]
+
+
+def test_a_sweep_that_was_not_confirmed_goes_on_with_the_next_pass(world: World) -> None:
+    payment = gone(world, dues(world))
+    poller = world.poller()
+    world.broker.next_publish(PublishOutcome.REFUSED)
+    poller.run_pass()
+    assert world.state.deferrals.swept_on is None
+    poller.run_pass()
+    assert world.subjects()[-12:] == ids(payment, *range(1, 13))
+    assert world.state.deferrals.swept_on == today(world)
+
+
+def test_withdrawals_that_were_not_confirmed_are_said_again(world: World) -> None:
+    account = world.account()
+    bill = dues(world, account=account)
+    gone(world, bill)
+    poller = world.poller()
+    poller.run_pass()
+    credit(world, account, bill)
+    world.broker.next_publish(PublishOutcome.CONFIRMED, stored=True)
+    world.broker.next_publish(PublishOutcome.REFUSED)
+    poller.run_pass()
+    assert poller.run_pass().withdrawn == 0
+    assert [one.cancelled_on for one in world.state.deferrals.of_invoices([bill])] == [""]
+    world.advance(2 * DAY_S)
+    poller.run_pass()
+    assert len(withdrawals(world)) == 24
 
 
 def test_a_credit_note_of_the_whole_invoice_withdraws_its_entries_in_the_same_pass(

@@ -18,6 +18,8 @@ from schemas.wire.channel import PublishOutcome
 from schemas.wire.codec import Unreadable, decode, encode, outcome_message, to_outgoing
 from schemas.wire.memory import MemoryBroker
 from schemas.wire.topology import SETTLE, topology
+from tests.builders import event as asks_for
+from tests.deferral_bench import entries
 
 ORIGIN = events.Origin(
     environment="https://example.crm3.dynamics.com/", chapter="montreal", system="sage_300"
@@ -261,6 +263,15 @@ def test_an_older_version_is_upgraded_step_by_step():
     old["data"]["grand_total"] = old["data"].pop("total")
     read = decode(orjson.dumps(old), upgraders={(0, 8): from_0_8, (0, 9): from_0_9})
     assert read.data == an_event().data
+
+
+def test_an_entry_that_waits_since_version_1_0_is_read_without_what_came_later():
+    made = entries()[0]
+    written = orjson.loads(encode(asks_for(made)))
+    written["dataschema"] = "urn:membri-sync:journal_entry:1.0"
+    del written["data"]["payment"], written["data"]["not_before"]
+    read = decode(orjson.dumps(written))
+    assert read.data == made.model_copy(update={"payment": None, "not_before": None})
 
 
 def test_an_upgrader_that_leads_nowhere_is_our_bug():
