@@ -278,15 +278,17 @@ def test_withdrawals_that_were_not_confirmed_are_said_again(world: World) -> Non
     gone(world, bill)
     poller = world.poller()
     poller.run_pass()
-    credit(world, account, bill)
+    note = credit(world, account, bill)
     world.broker.next_publish(PublishOutcome.CONFIRMED, stored=True)
     world.broker.next_publish(PublishOutcome.REFUSED)
-    poller.run_pass()
-    assert poller.run_pass().withdrawn == 0
+    assert poller.run_pass().unconfirmed == 1
     assert [one.cancelled_on for one in world.state.deferrals.of_invoices([bill])] == [""]
+    world.person("invoice", note, membri_syncstatus=TRANSFERRED)
     world.advance(2 * DAY_S)
     poller.run_pass()
     assert len(withdrawals(world)) == 24
+    [known] = world.state.deferrals.of_invoices([bill])
+    assert known.cancelled_on == today(world).isoformat()
 
 
 def test_a_credit_note_of_the_whole_invoice_withdraws_its_entries_in_the_same_pass(
