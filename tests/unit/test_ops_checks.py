@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from consumers.errors import Unavailable
 from consumers.ledger.port import LedgerUnavailable
 from consumers.system import Health, SettingCheck
 from ops import checks, wiring
 from ops.checks import Check, all_checks
+from ops.cli import app as cli
 from ops.language import Words
 from ops.settings import Settings
 from producers.dataverse import AuthFault, MembriUnavailable
@@ -284,3 +286,25 @@ def test_a_check_is_told_in_french_and_given_to_programs_in_english(outside: Out
     assert check.as_json()["text"].endswith("all exchanges and queues are there")
     assert set(check.as_json()) == {"subject", "state", "text", "remedy", "reason"}
     assert dt.timedelta(days=14) == checks.EXPIRY_WARNING
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "told"),
+    [
+        ([RIGHT, WARNED], 0, "! montreal reference accounts.income.membership: 20 (A ≠ B)"),
+        ([RIGHT, WRONG], 2, "✗ montreal reference accounts.deposit: 10 (Income ≠ Bank)"),
+    ],
+)
+def test_a_warning_changes_no_exit_code_and_what_is_wrong_is_told_with_who_corrects_it(
+    outside: Outside, found: list[SettingCheck], code: int, told: str
+) -> None:
+    outside.system = System(Health("Association"), *found)
+    words = ["--config", str(outside.settings.file), "--lang", "fr"]
+    done = CliRunner().invoke(cli.app, [*words, "check"])
+    assert done.exit_code == code
+    assert told in done.output
+    assert "    → Paramètres comptables du chapitre · " in done.output
+    assert "accounts.terms" not in done.output
+    assert "les réglages conviennent à l’entreprise (1)" in done.output
+    verbose = CliRunner().invoke(cli.app, [*words, "--verbose", "check"])
+    assert "✓ montreal reference accounts.terms: 52 (« Net 30 »)" in verbose.output

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.status import Status as Spinner
 from typer.testing import CliRunner
 
 from consumers.errors import Unavailable
 from consumers.system import AccountsSettings, Draft, Setup, Task
+from consumers.systems.reference.books import CustomerRow
 from consumers.systems.reference.settings import ReferenceConnection
 from consumers.systems.reference.system import ReferenceSystem
 from ops import wiring
 from ops.cli import app as cli
+from ops.cli import context
 from ops.pending import deferral_state
 from ops.preview import ChapterPreview, Would, preview
 from ops.settings import Settings
@@ -341,3 +344,48 @@ def test_a_system_that_is_away_is_not_previewed(outside: Outside) -> None:
     with pytest.raises(Unavailable):
         outside.preview()
     assert isinstance(outside.settings, Settings)
+
+
+def test_an_accountant_reads_for_whom_a_record_waits_and_what_belongs_to_no_chapter(
+    outside: Outside,
+) -> None:
+    stranger = account("a7", name="Chambre de commerce", new_account=False)
+    outside.membri.has(invoice("i7", of=stranger))
+    outside.membri.has(MappingProblem(Reason.UNKNOWN_CHAPTER, "chapter"), chapter="")
+    told = outside.run("preview", lang="fr").output
+    assert "Facture F-i7 · Chambre de commerce" in told
+    assert "[account_to_verify]" in told
+    assert "Sans chapitre" in told
+    assert "Facture x1" in told
+
+
+def test_an_entry_is_told_with_its_day_and_its_period(outside: Outside) -> None:
+    day = dt.date(2026, 1, 12)
+    outside.membri.set(deferred_revenue="upfront", deferral_periods=2, deferral_since="2000-01-01")
+    outside.membri.has(invoice(type=InvoiceType.MEMBERSHIP), payment(date=day))
+    outside.membri.paid = {"i1": [Paid("p1", day, Decimal("114.98"))]}
+    told = outside.run("preview", "montreal", lang="fr").output
+    assert "Entrée de journal Association a1 · 2026-02-28 (2/2) — à créer" in told
+    rows = [one for one in outside.preview()[0].records if one.entity is Entity.JOURNAL_ENTRY]
+    assert [one.would for one in rows] == [Would.CREATE, Would.CREATE]
+    assert {one.label for one in rows} == {"Association a1"}
+
+
+def test_a_terminal_sees_which_chapter_is_looked_at(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside.membri.has(invoice())
+    told: list[str] = []
+    monkeypatch.setattr(context.Context, "live", True)
+    monkeypatch.setattr(Spinner, "update", lambda _, text: told.append(text))
+    assert outside.run("preview", "montreal", lang="fr").exit_code == 0
+    assert told[-1] == "montreal : 1 sur 1"
+
+
+def test_what_is_linked_or_confirmed_names_its_key_in_the_books(outside: Outside) -> None:
+    books = outside.system.books
+    books.add(CustomerRow(books.next_id(), "Chambre"))
+    linked = account("a7", reference="Chambre", status=Status.ON_HOLD)
+    outside.membri.has(invoice("i7", of=linked))
+    told = outside.run("preview", "montreal").output
+    assert "Account Association a7 — would be linked to what a person named (Chambre)" in told
