@@ -71,7 +71,9 @@ def entries(world: World) -> list[JournalEntryToTransfer]:
 
 
 def withdrawals(world: World) -> list[Withdrawn]:
-    return [one for one in world.records() if isinstance(one, Withdrawn)]
+    """Of entries; other records may be taken out as well."""
+    found = [one for one in world.records() if isinstance(one, Withdrawn)]
+    return [one for one in found if one.type == "membri.journal_entry.withdrawn"]
 
 
 def ids(payment: str, *periods: int) -> list[str]:
