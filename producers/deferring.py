@@ -13,6 +13,7 @@ import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from producers.chapters import Chapter
 from producers.clock import SYSTEM_CLOCK, Clock
@@ -130,30 +131,16 @@ class Deferring:
             if invoice is None:
                 continue
             share = shares(invoice, paid.get(invoice.id, ()), settled).get(one.id, ZERO)
-            reference = DocumentRef(
-                id=one.id, number=content.number, reference=one.reference, status=one.status
-            )
-            entries = tuple(schedule(content, reference, invoice, share, terms))
-            if not entries and one.id not in known:
-                continue
-            found[one.id] = Plan(
-                payment=one,
-                chapter=chapter,
-                entries=entries,
-                deferred=Deferred(
-                    payment_id=one.id,
-                    invoice_id=invoice.id,
-                    terms=terms.model_dump_json(),
-                    paid=str(content.amount),
-                    share=str(share),
-                    last_day=max(
-                        (entry.date for entry in entries), default=content.date
-                    ).isoformat(),
-                    version=version_of_all(entries),
-                ),
-                known=known.get(one.id),
-                cancelled=invoice.id in cancelled,
-            )
+            entries = tuple(schedule(content, _reference(one, content), invoice, share, terms))
+            if entries or one.id in known:
+                found[one.id] = Plan(
+                    payment=one,
+                    chapter=chapter,
+                    entries=entries,
+                    deferred=_deferred(content, invoice, share, terms, entries),
+                    known=known.get(one.id),
+                    cancelled=invoice.id in cancelled,
+                )
         return found
 
     def _deferrable(self, ids: Sequence[str]) -> dict[str, Invoice]:
@@ -320,6 +307,31 @@ def _terms(payment: Payment, chapter: Chapter, known: Deferred | None) -> Terms 
     if since is not None and payment.date < since:
         return None
     return Terms.of(chapter.settings)
+
+
+def _reference(fetched: Fetched, payment: Payment) -> DocumentRef:
+    """The payment as Membri has it, for the consumer to find it in the books."""
+    return DocumentRef(
+        id=fetched.id, number=payment.number, reference=fetched.reference, status=fetched.status
+    )
+
+
+def _deferred(
+    payment: Payment,
+    invoice: Invoice,
+    share: Decimal,
+    terms: Terms,
+    entries: Sequence[JournalEntry],
+) -> Deferred:
+    return Deferred(
+        payment_id=payment.id,
+        invoice_id=invoice.id,
+        terms=terms.model_dump_json(),
+        paid=str(payment.amount),
+        share=str(share),
+        last_day=max((entry.date for entry in entries), default=payment.date).isoformat(),
+        version=version_of_all(entries),
+    )
 
 
 def _bill(payment: Payment) -> str:
