@@ -73,7 +73,7 @@ def _document(one: Document, kind: Kind, date: str, note: str) -> BookedDocument
         one["id"], kind, one["customerId"], one["externalDocumentNumber"], note,
         dt.date.fromisoformat(one[date]), amount(one, "totalAmountIncludingTax"),
         amount(one, "totalTaxAmount"), amount(one, "remainingAmount"),
-        one["status"] not in _DRAFTS,
+        one["status"] not in _DRAFTS, (one["number"],),
     )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ class Desk:
         """
         sign = -1 if corrects else 1
         net, gst, qst, amount = (sign * figure for figure in figures(lines))
-        day = day or (self.clock - dt.timedelta(days=self.rng.randint(0, 20))).date()
+        day = day or self._day(corrects)
         row = self._row("invoiceid", status, reference)
         row |= {
             "name": f"{lines[0].product} — {account['name']}"[:300],
@@ -193,6 +193,13 @@ class Desk:
     def next_number(self) -> str:
         self.numbers += 1
         return f"{self.prefix}-2026-{self.numbers:05d}"
+
+    def _day(self, corrects: Row | None) -> dt.date:
+        """A day before now; a credit note comes after what it corrects."""
+        days = dt.timedelta(days=self.rng.randint(0, 20))
+        if corrects:
+            return dt.date.fromisoformat(corrects["membri_invoicedate"]) + days
+        return (self.clock - days).date()
 
     def new_id(self) -> str:
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))

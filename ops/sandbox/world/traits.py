@@ -105,11 +105,12 @@ TRAITS: Mapping[str, Traits] = {
             compact_marks=True,
         ),
         Traits(
-            # sage-accounting.md, sections 5, 6 and 9
+            # sage-accounting.md, sections 5, 6 and 9; Membri's own taxes are sent
             system="sage_accounting",
             key="name",
             name_max=100,
             number_max=25,
+            computes_taxes=False,
             companies={slug: compact(_guid("sage_accounting", slug)) for slug in SLUGS},
         ),
     )
