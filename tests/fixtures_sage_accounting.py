@@ -21,6 +21,7 @@ def sage_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageBench]
 def bench(sage_shared: SageBench) -> Iterator[SageBench]:
     """Fails a test that offends, but for the codes that it puts in `excused`."""
     before = len(sage_shared.sandbox.offences.all())
+    sage_shared.authorise()
     sage_shared.restarted()
     yield sage_shared
     new = sage_shared.sandbox.offences.all()[before:]

@@ -244,6 +244,7 @@ def test_a_token_refused_twice_closes_the_system(world: World) -> None:
     with pytest.raises(Fault):
         world.client().create("contacts", {})
     assert world.refreshed == ["refresh-1"]
+    world.answer(answered(error("bad access-3 token", "AuthenticationFailure"), 401))
     told = closed(lambda: world.client().rows("contacts", "name"), SystemReason.UNAUTHORISED)
     assert "bad … token" in told
 
