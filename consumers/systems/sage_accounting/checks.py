@@ -82,12 +82,21 @@ def looked_at(company: Company) -> Iterator[SettingCheck]:
             for name, value in accounts.payment_methods.items()
         ),
     ]
-    if accounts.deferred_revenue and not accounts.earned_revenue:
-        named.append(("default_income", "journals", accounts.default_income))
     for key, purpose, value in named:
         if value:
             yield _named(company, f"accounts.{key}", purpose, value)
+    yield from _earned(company)
     yield from _taxes(company)
+
+
+def _earned(company: Company) -> Iterator[SettingCheck]:
+    """The revenue account of sales is also that of journals, where it has no setting of its own."""
+    accounts = company.accounts
+    if not accounts.deferred_revenue or accounts.earned_revenue or not accounts.default_income:
+        return
+    check = _named(company, "accounts.default_income", "journals", accounts.default_income)
+    if check.reason is SettingReason.NOT_POSTABLE:
+        yield check
 
 
 def _named(company: Company, setting: str, purpose: Purpose, value: str) -> SettingCheck:

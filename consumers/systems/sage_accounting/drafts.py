@@ -23,6 +23,7 @@ from consumers.systems.sage_accounting import (
 from consumers.systems.sage_accounting.client import ROOTS, Resource
 from consumers.systems.sage_accounting.company import Company, text_of
 from consumers.systems.sage_accounting.faults import Json
+from consumers.systems.sage_accounting.lists import Purpose
 from schemas.reasons import Reason
 from schemas.records import Account, Invoice, JournalEntry, Payment
 
@@ -92,7 +93,7 @@ def _invoice(company: Company, task: Task, invoice: Invoice) -> Draft:
         requests.append(_post("contact_allocations", applied))
     return Draft(
         tuple(requests),
-        sales.draft_lines(invoice, body),
+        sales.draft_lines(company, invoice, body),
         invoice.gst,
         invoice.qst,
         invoice.total,
@@ -103,18 +104,27 @@ def _payment(company: Company, task: Task, payment: Payment) -> Draft:
     assert task.customer is not None  # noqa: S101 — `_complete` gives one
     allocated = payments.artefacts(task, payment)
     body = payments.body(company, task, payment, task.customer.remote_id, allocated)
-    lines = tuple(
-        DraftLine(f"→ {number}", body["bank_account_id"], amount) for number, amount in allocated
-    )
+    bank = _shown(company, "bank", company.accounts.deposit)
+    numbers = {ref.remote_id: ref.reference for ref in task.documents.values()}
+    lines = tuple(DraftLine(numbers.get(one) or one, bank, amount) for one, amount in allocated)
     return Draft((_post("contact_payments", body),), lines, total=payment.amount)
 
 
 def _entry(company: Company, task: Task, entry: JournalEntry) -> Draft:
     body = journal.body(company, task, entry)
+    named = (company.accounts.deferred_revenue, company.accounts.earned)
     lines = tuple(
         DraftLine(
-            one["details"], one["ledger_account_id"], Decimal(one["debit"]) - Decimal(one["credit"])
+            one["details"],
+            _shown(company, "journals", value),
+            Decimal(one["debit"]) - Decimal(one["credit"]),
         )
-        for one in body["journal_lines"]
+        for one, value in zip(body["journal_lines"], named, strict=True)
     )
     return Draft((_post("journals", body),), lines, total=entry.amount)
+
+
+def _shown(company: Company, purpose: Purpose, value: str) -> str:
+    """How Sage shows the account or bank that a setting names."""
+    row = company.lists.entry(company.client, purpose, value) or {}
+    return str(row.get("displayed_as") or value)

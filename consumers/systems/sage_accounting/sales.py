@@ -204,15 +204,19 @@ def _priced(company: Company, invoice: Invoice, line: Line) -> Json:
     }
 
 
-def draft_lines(invoice: Invoice, sent: Json) -> tuple[DraftLine, ...]:
-    """The lines of a body for people."""
+def draft_lines(company: Company, invoice: Invoice, sent: Json) -> tuple[DraftLine, ...]:
+    """The lines of a body for people: accounts and taxes by their names."""
+    region = company.connection.tax_region
+    taxes = {one.id: one.name for one in company.lists.tax_rates(company.client, region).rates}
+    named = company.accounts.income_for(invoice.type)
+    account = company.lists.entry(company.client, "sales", named) or {}
     return tuple(
         DraftLine(
             description=one["description"],
-            account=one["ledger_account_id"],
+            account=str(account.get("displayed_as") or named),
             amount=line.amount,
             quantity=Decimal(one["quantity"]),
-            tax=one["tax_rate_id"],
+            tax=taxes[one["tax_rate_id"]],
         )
         for one, line in zip(sent[lines_name(invoice)], invoice.lines, strict=True)
     )
