@@ -462,6 +462,17 @@ def test_a_credit_note_without_an_invoice_stays_open(bench: SageBench) -> None:
     assert bench.held(credit).balance == credit.total
 
 
+def test_a_credit_note_of_an_invoice_that_owes_nothing_stays_whole(bench: SageBench) -> None:
+    ref, invoice, made = billed(bench, "100.00")
+    paid = a_payment(invoice.account, (invoice, "114.98"))
+    Delivery(paid, ref, {invoice.id: made}).attempt(bench.system)
+    credit = Delivery(a_credit_note(invoice, "40.00"), ref, {invoice.id: made})
+    credit.attempt(bench.system)
+    assert bench.held(credit.record).balance == credit.record.total
+    assert bench.applications(credit.record) == 0
+    assert credit.attempt(bench.restarted()).action is Action.ADOPTED
+
+
 def test_a_credit_note_whose_invoice_is_unknown_is_not_created(bench: SageBench) -> None:
     ref, invoice, _ = billed(bench)
     credit = a_credit_note(invoice)
