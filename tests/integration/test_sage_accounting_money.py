@@ -138,6 +138,22 @@ def test_our_payment_that_came_through_late_is_adopted(bench: SageBench) -> None
     assert "Sage 114.98 ≠ Membri 120.00" in refusal[0].detail
 
 
+def test_a_date_corrected_while_the_answer_was_lost_makes_no_second_receipt(
+    bench: SageBench,
+) -> None:
+    account, customer, invoice, ref = billed(bench)
+    payment = a_payment(account, (invoice, "14.98"))
+    bench.sandbox.faults.arm(kind="drop_after", method="POST", path="contact_payments")
+    with pytest.raises(OutcomeUnknown):
+        bench.system.transfer(Delivery(payment, customer, {invoice.id: ref}).task())
+    corrected = payment.model_copy(update={"date": DAY.replace(day=20)})
+    with rejected(Reason.DIFFERS_FROM_BOOKS) as refusal:
+        Delivery(corrected, customer, {invoice.id: ref}).attempt(bench.restarted())
+    assert "date: Sage 2026-03-14 ≠ Membri 2026-03-20" in refusal[0].detail
+    assert bench.held(payment).count == 1
+    assert bench.held(invoice).balance == Decimal("100.00")
+
+
 def test_any_other_refusal_keeps_sages_words(bench: SageBench) -> None:
     account, customer, invoice, ref = billed(bench)
     payment = Delivery(a_payment(account, (invoice, "1.00")), customer, {invoice.id: ref})
@@ -226,9 +242,7 @@ def test_a_receipt_that_comes_out_wrong_is_deleted(bench: SageBench) -> None:
     account, customer, invoice, ref = billed(bench)
     payment = a_payment(account, (invoice, "14.98"))
     delivery = Delivery(payment, customer, {invoice.id: ref})
-    answer = (
-        f'{{"id": "%s", "total_amount": "15.98", "reference": "{short_key("MP", payment.id)}"}}'
-    )
+    answer = f'{{"id": "%s", "total_amount": "15.98", "date": "2026-03-14", "reference": "{short_key("MP", payment.id)}"}}'
     bench.sandbox.faults.arm(kind="drop_after", method="POST", path="contact_payments")
     with pytest.raises(OutcomeUnknown):  # the work is done, its answer is lost
         bench.system.transfer(delivery.task())

@@ -314,6 +314,24 @@ def test_the_number_of_another_membri_invoice_is_refused_and_named(bench: SageBe
     assert found.differences == (f"it is the Membri invoice {invoice.id}",)
 
 
+def test_a_number_corrected_while_the_answer_was_lost_makes_no_second_invoice(
+    bench: SageBench,
+) -> None:
+    account, ref = customer(bench)
+    invoice = an_invoice(account, "100.00")
+    bench.sandbox.faults.arm(kind="drop_after", method="POST", path="sales_invoices")
+    with pytest.raises(OutcomeUnknown):
+        Delivery(invoice, ref).attempt(bench.system)
+    corrected = invoice.model_copy(
+        update={"number": f"{invoice.number}-B", "date": invoice.date.replace(day=20)}
+    )
+    with rejected(Reason.DIFFERS_FROM_BOOKS) as refusal:
+        Delivery(corrected, ref).attempt(bench.restarted())
+    assert f"number: Sage {invoice.number} ≠ Membri {corrected.number}" in refusal[0].detail
+    assert "date: Sage 2026-03-14 ≠ Membri 2026-03-20" in refusal[0].detail
+    assert bench.held(invoice).count == 1
+
+
 def test_another_customers_number_is_no_obstacle(bench: SageBench) -> None:
     _, invoice, _ = billed(bench)
     account, ref = customer(bench)

@@ -23,6 +23,8 @@ from schemas.money import Currency
 from schemas.reasons import Reason
 
 KEY_LENGTH = 32
+NEAR = dt.timedelta(days=31)
+"""How far a date may have been corrected in Membri while the answer to a write was lost."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ def once(task: Task, operation: str) -> Json:
     (section 10)."""
     digest = hashlib.blake2b(f"{task.key}-{operation}".encode(), digest_size=KEY_LENGTH // 2)
     return {"idempotency_id": digest.hexdigest()}
+
+
+def around(date: dt.date) -> dict[str, str]:
+    """The filter of what is dated near that day."""
+    return {"from_date": (date - NEAR).isoformat(), "to_date": (date + NEAR).isoformat()}
 
 
 def money(row: Json, name: str) -> Decimal:

@@ -17,6 +17,7 @@ from consumers.system import Found, Lookup, Receipt, RemoteRef, Task
 from consumers.systems.sage_accounting import credit_notes, sales
 from consumers.systems.sage_accounting.company import (
     Company,
+    around,
     customer_id,
     document,
     money,
@@ -56,17 +57,17 @@ def _living(company: Company, resource: SalesResource, remote_id: str) -> Json |
 def _search(
     company: Company, resource: SalesResource, lookup: Lookup, record: Invoice | None
 ) -> Json | None:
-    """By our number, else by our marker among what the customer got that day."""
+    """By our number, and by our marker among what the customer got around that day: the number may
+    have been corrected in Membri while the answer to its creation was lost."""
     contact_id = lookup.customer.remote_id if lookup.customer else ""
+    rows: list[Json] = []
     if lookup.number:
         rows = referenced(company, resource, lookup.number, contact_id)
-        return _chosen(company, resource, rows, lookup)
-    if record is None or not contact_id:
-        return None
-    day = record.date.isoformat()
-    rows = _rows(company, resource, contact_id=contact_id, from_date=day, to_date=day)
-    ours = [row for row in rows if marked(row, "invoice", lookup.record_id)]
-    return _living(company, resource, str(ours[0]["id"])) if ours else None
+    known = any(marked(row, "invoice", lookup.record_id) for row in rows)
+    if not known and record is not None and contact_id:
+        near = _rows(company, resource, contact_id=contact_id, **around(record.date))
+        rows = [r for r in near if marked(r, "invoice", lookup.record_id)] or rows
+    return _chosen(company, resource, rows, lookup)
 
 
 def _by_reference(company: Company, resource: SalesResource, lookup: Lookup) -> Json | None:

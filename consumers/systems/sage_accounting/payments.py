@@ -16,6 +16,7 @@ from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems.sage_accounting.company import (
     Company,
+    around,
     customer_id,
     document,
     money,
@@ -38,7 +39,7 @@ _ATTRIBUTES = "reference,date,total_amount,contact"
 
 
 def find(company: Company, lookup: Lookup) -> Found | None:
-    """The receipt: among what the customer paid that day. Raises Unavailable, Transient."""
+    """The receipt: among what the customer paid around that day. Raises Unavailable, Transient."""
     client = company.client
     record = lookup.record if isinstance(lookup.record, Payment) else None
     row = client.read("contact_payments", lookup.remote_id) if lookup.remote_id else None
@@ -60,8 +61,7 @@ def _search(company: Company, lookup: Lookup, record: Payment | None) -> Json | 
     client = company.client
     query = {"contact_id": lookup.customer.remote_id} if lookup.customer else {}
     if record is not None:
-        day = record.date.isoformat()
-        query |= {"from_date": day, "to_date": day}
+        query |= around(record.date)
     if not query:
         return client.read("contact_payments", lookup.reference) if lookup.reference else None
     rows = client.rows("contact_payments", _ATTRIBUTES, **query)
@@ -214,6 +214,9 @@ def _differences(row: Json, payment: Payment, contact_id: str) -> tuple[str, ...
         expected = total(one.amount for one in payment.allocations)
         if put < expected:
             found.append(f"on invoices: Sage {put} ≠ Membri {expected}")
+        kept = str(row.get("date") or "")[:10]
+        if kept != payment.date.isoformat():
+            found.append(f"date: Sage {kept or '-'} ≠ Membri {payment.date.isoformat()}")
     holder = ref_id(row, "contact")
     if contact_id and holder and holder != contact_id:
         found.append(f"contact: Sage Id {holder} ≠ Id {contact_id}")

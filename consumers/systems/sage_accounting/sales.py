@@ -227,7 +227,8 @@ def differences(
 ) -> tuple[str, ...]:
     """What the document has otherwise than the invoice, both figures.
 
-    TPS and TVQ are each compared too, as far as Sage tells them apart: rounding by line may share
+    Of a document of ours the number and the date are compared as well: they may have been
+    corrected in Membri since. TPS and TVQ are each compared too, as far as Sage tells them apart: rounding by line may share
     the exact sum otherwise, by `cents_per_line` on each line at most.
     """
     found = []
@@ -243,6 +244,13 @@ def differences(
     for rate, name, wanted in ((GST, "TPS", invoice.gst), (QST, "TVQ", invoice.qst)):
         if by_rate and abs(by_rate.get(rate, ZERO) - wanted) > room:
             found.append(f"{name}: Sage {by_rate.get(rate, ZERO)} ≠ Membri {wanted}")
+    if marked(row, "invoice", invoice.id):
+        for name, kept, wanted_text in (
+            ("number", str(row.get("reference") or ""), invoice.number),
+            ("date", str(row.get("date") or "")[:10], invoice.date.isoformat()),
+        ):
+            if kept != wanted_text:
+                found.append(f"{name}: Sage {kept or '-'} ≠ Membri {wanted_text or '-'}")
     holder = ref_id(row, "contact")
     if contact_id and holder and holder != contact_id:
         name = shown(row, "contact")
