@@ -242,7 +242,10 @@ def test_a_receipt_that_comes_out_wrong_is_deleted(bench: SageBench) -> None:
     account, customer, invoice, ref = billed(bench)
     payment = a_payment(account, (invoice, "14.98"))
     delivery = Delivery(payment, customer, {invoice.id: ref})
-    answer = f'{{"id": "%s", "total_amount": "15.98", "date": "2026-03-14", "reference": "{short_key("MP", payment.id)}"}}'
+    answer = (
+        '{"id": "%s", "total_amount": "15.98", "date": "2026-03-14",'
+        f' "reference": "{short_key("MP", payment.id)}"}}'
+    )
     bench.sandbox.faults.arm(kind="drop_after", method="POST", path="contact_payments")
     with pytest.raises(OutcomeUnknown):  # the work is done, its answer is lost
         bench.system.transfer(delivery.task())

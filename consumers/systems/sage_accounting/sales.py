@@ -228,8 +228,8 @@ def differences(
     """What the document has otherwise than the invoice, both figures.
 
     Of a document of ours the number and the date are compared as well: they may have been
-    corrected in Membri since. TPS and TVQ are each compared too, as far as Sage tells them apart: rounding by line may share
-    the exact sum otherwise, by `cents_per_line` on each line at most.
+    corrected in Membri since. TPS and TVQ are each compared too, as far as Sage tells them apart:
+    rounding by line may share the exact sum otherwise, by `cents_per_line` on each line at most.
     """
     found = []
     held = money(row, "total_amount")
