@@ -71,7 +71,7 @@ def _ledger_accounts() -> list[Document]:
         (DUES, "Cotisations", "4000", True, True, False),
         (EVENTS, "Activités et formations", "4010", True, True, False),
         (DONATIONS, "Dons", "4020", True, True, False),
-        (DEFERRED, "Produits reportés", "2400", False, True, False),
+        (DEFERRED, "Produits reportés", "2400", True, True, False),
         (RECEIVABLE, "Comptes clients", "1200", False, True, True),
         (PAYABLE, "Comptes fournisseurs", "2100", False, True, True),
         (GST_ACCOUNT, "TPS à payer", "2310", False, True, True),
