@@ -19,12 +19,19 @@ def simulation(name: str) -> Simulation:
     """Raises ValueError, naming those that there are, on another name."""
     match name:
         case "business_central":
-            from ops.sandbox.business_central.simulation import SIMULATION as found
+            from ops.sandbox.business_central import simulation as business_central
+
+            return business_central.SIMULATION
         case "sage_300":
-            from ops.sandbox.sage_300.simulation import SIMULATION as found
+            from ops.sandbox.sage_300 import simulation as sage_300
+
+            return sage_300.SIMULATION
         case "sage_accounting":
-            from ops.sandbox.sage_accounting.simulation import SIMULATION as found
+            from ops.sandbox.sage_accounting import simulation as sage_accounting
+
+            return sage_accounting.SIMULATION
         case _:
             traits_of(name)
-            from ops.sandbox.quickbooks_online.simulation import SIMULATION as found
-    return found
+            from ops.sandbox.quickbooks_online import simulation as quickbooks_online
+
+            return quickbooks_online.SIMULATION

@@ -4,8 +4,8 @@ import pytest
 
 from ops.sandbox.sage_accounting import Options
 from ops.sandbox.sage_accounting.company import (
-    DEFERRED,
     DUES,
+    RECEIVABLE,
     TAX_EXEMPT,
     TAX_GST,
     TAX_GST_QST,
@@ -60,7 +60,7 @@ def test_14_a_line_needs_all_its_parts(driver, anne, missing):
         ({"invoice_lines": [line(unit_price="dix")]}, "invoice_lines[0].unit_price"),
         ({"invoice_lines": [line(tax_amount="14.975")]}, "invoice_lines[0].tax_amount"),
         (
-            {"invoice_lines": [line(ledger_account_id=DEFERRED)]},
+            {"invoice_lines": [line(ledger_account_id=RECEIVABLE)]},
             "invoice_lines[0].ledger_account_id",
         ),
         ({"invoice_lines": [line(tax_rate_id="none")]}, "invoice_lines[0].tax_rate_id"),

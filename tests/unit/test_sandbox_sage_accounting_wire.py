@@ -156,7 +156,7 @@ def test_10_lists_are_filtered_by_date_by_change_and_by_deletion():
 def test_10_the_reference_lists_say_what_a_connector_must_know():
     driver = Driver()
     accounts = driver.found("ledger_accounts", visible_in="sales", attributes="nominal_code")
-    assert [row["nominal_code"] for row in accounts] == [4000, 4010, 4020]
+    assert [row["nominal_code"] for row in accounts] == [4000, 4010, 4020, 2400]
     rates = driver.found(
         "tax_rates",
         address_region_id="CA-QC",

@@ -54,7 +54,8 @@ SECRET_FILE = "business-central-client-secret"  # noqa: S105 — a file name
 
 ACCOUNTS: dict[str, Any] = {
     "default_income": EVENTS,
-    "income": {"membership": DUES, "renewal": DUES, "upgrade": DUES, "donation": DONATIONS},
+    "earned_revenue": DUES,
+    "income": {"membership": DEFERRED, "renewal": DEFERRED, "upgrade": DUES, "donation": DONATIONS},
     "deposit": DEPOSIT,
     "deferred_revenue": DEFERRED,
     "tax_codes": {"taxable": TAXABLE, "exempt": EXEMPT},

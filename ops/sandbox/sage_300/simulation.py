@@ -29,9 +29,10 @@ PASSWORD_FILE = "sage-300-password"  # noqa: S105 — a file's name
 
 ACCOUNTS: dict[str, Any] = {
     "default_income": chart.EVENTS,
+    "earned_revenue": chart.DUES,
     "income": {
-        "membership": chart.DUES,
-        "renewal": chart.DUES,
+        "membership": chart.DEFERRED,
+        "renewal": chart.DEFERRED,
         "upgrade": chart.DUES,
         "donation": chart.DONATIONS,
     },

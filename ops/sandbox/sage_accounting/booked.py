@@ -80,6 +80,7 @@ def _document(row: Row, kind: Kind) -> BookedDocument:
         tax=_amount(row, "tax_amount") if counts else cents(ZERO),
         balance=_amount(row, "outstanding_amount"),
         posted=state not in ("DRAFT", "PRO_FORMA"),
+        other_names=(str(row.get("invoice_number") or row.get("credit_note_number") or ""),),
     )
 
 

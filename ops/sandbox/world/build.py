@@ -60,35 +60,28 @@ class World:
         return {key: one for key, one in self.companies.items() if one.traits.system == system}
 
 
+def _deferred(when: str, periods: int) -> dict[str, Any]:
+    """Nothing of a world was paid before 2026."""
+    return {
+        "deferred_revenue": when,
+        "deferral_periods": periods,
+        "deferral_since": "2026-01-01",
+    }
+
+
 _PLACES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "montreal": (
         "Montréal",
         "M",
-        {
-            "sync_memberships_when_paid": True,
-            "deferred_revenue": "on_date",
-            "deferral_periods": 12,
-        },
+        {"sync_memberships_when_paid": True, **_deferred("on_date", 12)},
     ),
-    "quebec": (
-        "Québec",
-        "Q",
-        {"review": True, "deferred_revenue": "upfront", "deferral_periods": 4},
-    ),
+    "quebec": ("Québec", "Q", {"review": True, **_deferred("upfront", 4)}),
     "outaouais": (
         "Outaouais",
         "O",
-        {
-            "sync_memberships_when_paid": True,
-            "deferred_revenue": "on_date",
-            "deferral_periods": 6,
-        },
+        {"sync_memberships_when_paid": True, **_deferred("on_date", 6)},
     ),
-    "estrie": (
-        "Estrie",
-        "E",
-        {"review": True, "deferred_revenue": "on_date", "deferral_periods": 12},
-    ),
+    "estrie": ("Estrie", "E", {"review": True, **_deferred("on_date", 12)}),
 }
 CLOSED_UNTIL = {
     "montreal": dt.date(2025, 3, 31),

@@ -209,10 +209,9 @@ def typed_by_hand(scene: Scene) -> None:
     """A person entered the invoice in the books and typed its number: linked, then paid."""
     account, customer = scene.known_member()
     lines = scene.lines("manual", 2)
-    document = scene.company.invoice(
-        customer, lines, number="MAN-1042", day=scene.desk.clock.date()
-    )
-    row = scene.desk.invoice(account, "manual", lines, reference=document.number)
+    day = scene.desk.clock.date()
+    document = scene.company.invoice(customer, lines, number="MAN-1042", day=day)
+    row = scene.desk.invoice(account, "manual", lines, reference=document.number, day=day)
     scene.case("by_hand", row)
     scene.case("by_hand", scene.desk.payment(row, amount_of(lines)))
 
