@@ -193,14 +193,14 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, object]]:
 
 def _sums(one: Previewed, draft: Draft, system: str, words: Words) -> str:
     """Taxes and total. Taxes that the system computes are Membri's, which they must equal."""
-    gst, qst = draft.gst, draft.qst
+    gst, qst, total = draft.gst, draft.qst, draft.total
     computed = isinstance(one.record, Invoice) and gst is None and qst is None
     if computed and isinstance(one.record, Invoice):
-        gst, qst = one.record.gst, one.record.qst
+        gst, qst, total = one.record.gst, one.record.qst, one.record.total
     figures: Sequence[tuple[str, Decimal | None]] = (
         (words.say("GST"), gst),
         (words.say("QST"), qst),
-        (words.say("Total"), draft.total),
+        (words.say("Total"), total),
     )
     told = "   ".join(
         f"{name} {words.money(value)}" for name, value in figures if value is not None
