@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
 from consumers.system import (
     Declaration,
     Draft,
@@ -25,6 +24,7 @@ from consumers.system import (
     Setup,
     Task,
 )
+from consumers.systems._connector import Clients, nothing_repeated, only_unavailable, or_unavailable
 from consumers.systems._exchange import Route
 from consumers.systems._throttle import Throttle
 from consumers.systems.business_central import (
@@ -42,7 +42,6 @@ from consumers.systems.business_central.fields import LIMITS, all_rules
 from consumers.systems.business_central.lists import Lists
 from consumers.systems.business_central.settings import NAME, TITLE, Connection
 from consumers.systems.business_central.tokens import Tokens
-from schemas.reasons import SystemReason
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
 from schemas.statuses import Entity
 
@@ -79,9 +78,7 @@ class BusinessCentral:
         in_flight = threading.BoundedSemaphore(connection.in_flight)
         self._shared = Shared(connection, self._tokens, route, in_flight)
         self._lists = Lists(clock)
-        self._local = threading.local()
-        self._clients: list[Client] = []
-        self._lock = threading.Lock()
+        self._clients = Clients(lambda: Client(self._shared))
         self._budget_s = _REQUESTS_A_CALL * connection.timeout_s
 
     @property
@@ -109,30 +106,25 @@ class BusinessCentral:
 
     def probe(self) -> Health:
         """Also has the lists read anew."""
-        with self._company() as company:
+        with self._company() as company, only_unavailable():
             self._lists.forget()
-            with _reading():
-                return checks.examine(company)
+            return checks.examine(company)
 
     def check(self, record: Record) -> Sequence[Problem]:
         """Raises Unavailable."""
-        with self._company() as company, _reading():
+        with self._company() as company, only_unavailable():
             return list(_problems(company, record))
 
     def check_settings(self) -> Sequence[SettingCheck]:
         """Raises Unavailable."""
-        with self._company() as company:
+        with self._company() as company, only_unavailable():
             self._lists.forget()
-            with _reading():
-                return list(checks.check_settings(company))
+            return list(checks.check_settings(company))
 
     def draft(self, task: Task) -> Draft:
         """Raises Rejected, Unavailable."""
-        with self._company() as company:
-            try:
-                return drafts.draft(company, task)
-            except Transient as error:
-                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+        with self._company() as company, or_unavailable():
+            return drafts.draft(company, task)
 
     def find(self, lookup: Lookup) -> Found | None:
         """Raises Unavailable, Transient; Rejected for a blocked customer and for several documents
@@ -150,32 +142,17 @@ class BusinessCentral:
 
     def transfer(self, task: Task) -> Receipt:
         """Raises any of consumers.errors."""
-        with self._company() as company:
-            try:
-                return _transfer(company, task)
-            except (Transient, Unavailable) as error:
-                if not company.client.wrote:
-                    raise
-                # The books are no longer as they were: the rest must be found out, not repeated.
-                raise OutcomeUnknown(f"after a first step was done: {error.detail}") from error
+        with self._company() as company, nothing_repeated(company.client):
+            return _transfer(company, task)
 
     def close(self) -> None:
         """Closes the connections of all threads."""
-        with self._lock:
-            for client in self._clients:
-                client.close()
-            self._clients.clear()
-            self._local = threading.local()
+        self._clients.close()
         self._tokens.close()
 
     @contextmanager
     def _company(self) -> Iterator[Company]:
-        client: Client | None = getattr(self._local, "client", None)
-        if client is None:
-            client = Client(self._shared)
-            self._local.client = client
-            with self._lock:
-                self._clients.append(client)
+        client = self._clients.mine()
         today = dt.datetime.fromtimestamp(self._clock(), dt.UTC).astimezone().date()
         company = Company(
             client,
@@ -187,17 +164,6 @@ class BusinessCentral:
         )
         with client.within(self._budget_s):
             yield company
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Where only Unavailable may come out: a question about the company, not about a record."""
-    try:
-        yield
-    except Transient as error:
-        raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
-    except Rejected as error:
-        raise Unavailable(SystemReason.MISCONFIGURED, error.detail) from error
 
 
 def _problems(company: Company, record: Record) -> Iterator[Problem]:

@@ -7,12 +7,10 @@ What comes in: lookups and tasks. What goes out: what is in the books. Raised: w
 from __future__ import annotations
 
 import datetime as dt
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
 from consumers.system import (
     Declaration,
     Draft,
@@ -25,6 +23,7 @@ from consumers.system import (
     Setup,
     Task,
 )
+from consumers.systems._connector import Clients, nothing_repeated, only_unavailable, or_unavailable
 from consumers.systems._throttle import Throttle
 from consumers.systems.quickbooks_online import (
     checking,
@@ -41,7 +40,6 @@ from consumers.systems.quickbooks_online.lists import Lists
 from consumers.systems.quickbooks_online.probing import examine
 from consumers.systems.quickbooks_online.settings import NAME, TITLE, Connection
 from consumers.systems.quickbooks_online.tokens import Tokens
-from schemas.reasons import SystemReason
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
 from schemas.statuses import Entity
 
@@ -71,9 +69,7 @@ class QuickBooksOnline:
         throttle = Throttle(limits, title=TITLE, clock=monotonic, sleep=sleep)
         self._shared = Shared(connection, self._tokens, throttle, setup.observer, clock, monotonic)
         self._lists = Lists(setup.accounts, clock)
-        self._local = threading.local()
-        self._clients: list[Client] = []
-        self._lock = threading.Lock()
+        self._clients = Clients(lambda: Client(self._shared))
         self._budget_s = _REQUESTS_A_CALL * connection.timeout_s
 
     @property
@@ -101,29 +97,24 @@ class QuickBooksOnline:
 
     def probe(self) -> Health:
         """Also reads the lists anew, and renews the authorisation while nothing else does."""
-        with self._company() as company:
+        with self._company() as company, only_unavailable():
             self._lists.forget()
-            try:
-                return examine(company, self._tokens.authorised_until)
-            except Transient as error:
-                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
-            except Rejected as error:
-                raise Unavailable(SystemReason.MISCONFIGURED, error.detail) from error
+            return examine(company, self._tokens.authorised_until)
 
     def check(self, record: Record) -> Sequence[Problem]:
         """Raises Unavailable."""
-        with self._reading() as company:
+        with self._company() as company, or_unavailable():
             return list(_problems(company, record))
 
     def check_settings(self) -> Sequence[SettingCheck]:
         """From lists read at most half a minute ago. Raises Unavailable."""
         today = dt.datetime.fromtimestamp(self._shared.clock(), dt.UTC).astimezone().date()
-        with self._reading() as company:
+        with self._company() as company, or_unavailable():
             return list(checking.check_settings(company, today))
 
     def draft(self, task: Task) -> Draft:
         """Raises Rejected, Unavailable."""
-        with self._reading() as company:
+        with self._company() as company, or_unavailable():
             return _draft(company, task)
 
     def find(self, lookup: Lookup) -> Found | None:
@@ -141,40 +132,16 @@ class QuickBooksOnline:
 
     def transfer(self, task: Task) -> Receipt:
         """Raises any of consumers.errors."""
-        with self._company() as company:
-            try:
-                return _transfer(company, task)
-            except (Transient, Unavailable) as error:
-                if not company.client.wrote:
-                    raise
-                # The books are no longer as they were: the rest must be found out, not repeated.
-                raise OutcomeUnknown(f"after a first step was done: {error.detail}") from error
+        with self._company() as company, nothing_repeated(company.client):
+            return _transfer(company, task)
 
     def close(self) -> None:
         """Closes the connections of all threads."""
-        with self._lock:
-            for client in self._clients:
-                client.close()
-            self._clients.clear()
-            self._local = threading.local()
-
-    @contextmanager
-    def _reading(self) -> Iterator[Company]:
-        """For verbs that write nothing: what could not be read is Unavailable."""
-        with self._company() as company:
-            try:
-                yield company
-            except Transient as error:
-                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+        self._clients.close()
 
     @contextmanager
     def _company(self) -> Iterator[Company]:
-        client: Client | None = getattr(self._local, "client", None)
-        if client is None:
-            client = Client(self._shared)
-            self._local.client = client
-            with self._lock:
-                self._clients.append(client)
+        client = self._clients.mine()
         company = Company(
             client, self._lists, self._connection, self._setup.accounts, self._setup.settings
         )

@@ -27,6 +27,7 @@ from consumers.system import (
     Setup,
     Task,
 )
+from consumers.systems._connector import Clients, only_unavailable, or_unavailable
 from consumers.systems._exchange import CONNECT_S, Route
 from consumers.systems._throttle import Throttle
 from consumers.systems.sage_300 import (
@@ -45,7 +46,7 @@ from consumers.systems.sage_300.faults import ServerFailed
 from consumers.systems.sage_300.fields import Limits, rules
 from consumers.systems.sage_300.lists import Lists
 from consumers.systems.sage_300.settings import NAME, TITLE, Connection
-from schemas.reasons import Reason, SystemReason
+from schemas.reasons import Reason
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
 from schemas.statuses import Entity
 
@@ -89,9 +90,8 @@ class Sage300:
         self._shared = Shared(connection, credentials, throttle, route)
         self._lists = Lists(clock)
         self._limits = Limits(connection)
-        self._local = threading.local()
-        self._clients: list[Client] = []
-        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._clients = Clients(lambda: Client(self._shared))
+        self._writing = threading.Lock()
         self._budget_s = _REQUESTS_A_CALL * connection.timeout_s
 
     @property
@@ -122,29 +122,26 @@ class Sage300:
 
     def probe(self) -> Health:
         """Also reads the lists anew. Raises Unavailable."""
-        with self._reading() as company:
+        with self._company() as company, only_unavailable():
             self._lists.forget()
             return examination.probe(company)
 
     def check(self, record: Record) -> Sequence[Problem]:
         """Raises Unavailable."""
-        with self._reading() as company:
+        with self._company() as company, only_unavailable():
             return list(_problems(company, record))
 
     def check_settings(self) -> Sequence[SettingCheck]:
         """Raises Unavailable."""
-        with self._reading() as company:
+        with self._company() as company, only_unavailable():
             self._lists.forget()
             today = dt.datetime.fromtimestamp(self._clock(), CANADA).date()
             return list(examination.checks(company, today))
 
     def draft(self, task: Task) -> Draft:
         """Writes nothing. Raises Rejected, Unavailable."""
-        with self._company() as company:
-            try:
-                return _draft(company, task)
-            except Transient as error:
-                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+        with self._company() as company, or_unavailable():
+            return _draft(company, task)
 
     def find(self, lookup: Lookup) -> Found | None:
         """Raises Unavailable, Transient; Rejected for an inactive customer, an ambiguous number."""
@@ -161,7 +158,7 @@ class Sage300:
 
     def transfer(self, task: Task) -> Receipt:
         """Raises any of consumers.errors."""
-        with self._alone(), self._company() as company:
+        with self._company() as company, self._alone(company):
             try:
                 return _transfer(company, task)
             except ServerFailed as error:
@@ -175,15 +172,11 @@ class Sage300:
 
     def close(self) -> None:
         """Closes the connections of all threads."""
-        with self._lock:
-            for client in self._clients:
-                client.close()
-            self._clients.clear()
-            self._local = threading.local()
+        self._clients.close()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._writing.acquire(timeout=self._budget_s):
+    def _alone(self, company: Company) -> Iterator[None]:
+        if not self._writing.acquire(timeout=company.client.left_s()):
             raise Transient("another transfer to this Sage 300 company has not ended")
         try:
             yield
@@ -192,12 +185,7 @@ class Sage300:
 
     @contextmanager
     def _company(self) -> Iterator[Company]:
-        client: Client | None = getattr(self._local, "client", None)
-        if client is None:
-            client = Client(self._shared)
-            self._local.client = client
-            with self._lock:
-                self._clients.append(client)
+        client = self._clients.mine()
         setup = self._setup
         company = Company(
             *(client, self._lists, self._connection, setup.accounts, setup.settings),
@@ -206,17 +194,6 @@ class Sage300:
         )
         with client.within(self._budget_s):
             yield company
-
-    @contextmanager
-    def _reading(self) -> Iterator[Company]:
-        """For the verbs that only say that the system is closed."""
-        with self._company() as company:
-            try:
-                yield company
-            except Transient as error:
-                raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
-            except Rejected as error:
-                raise Unavailable(SystemReason.MISCONFIGURED, error.detail) from error
 
 
 def _broken_down(task: Task, error: ServerFailed) -> Exception:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from consumers.errors import OutcomeUnknown, Transient, Unavailable
 from consumers.system import (
     Declaration,
     Draft,
@@ -25,6 +24,7 @@ from consumers.system import (
     Setup,
     Task,
 )
+from consumers.systems._connector import Clients, nothing_repeated, or_unavailable
 from consumers.systems._exchange import Route
 from consumers.systems._throttle import Throttle
 from consumers.systems.sage_accounting import (
@@ -44,7 +44,6 @@ from consumers.systems.sage_accounting.lists import Lists
 from consumers.systems.sage_accounting.probing import examine
 from consumers.systems.sage_accounting.settings import NAME, TITLE, Connection
 from consumers.systems.sage_accounting.tokens import tokens_of
-from schemas.reasons import SystemReason
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
 from schemas.statuses import Entity
 
@@ -93,9 +92,7 @@ class SageAccounting:
         )
         self._shared = Shared(connection, self._tokens, route, threading.RLock())
         self._lists = Lists(setup.accounts, clock)
-        self._local = threading.local()
-        self._clients: list[Client] = []
-        self._lock = threading.Lock()
+        self._clients = Clients(lambda: Client(self._shared))
         self._budget_s = _REQUESTS_A_CALL * connection.timeout_s
 
     @property
@@ -119,23 +116,23 @@ class SageAccounting:
 
     def probe(self) -> Health:
         """Also reads the lists anew, and renews the authorisation while nothing else does."""
-        with self._company() as company, _readable():
+        with self._company() as company, or_unavailable():
             self._lists.forget()
             return examine(company, self._tokens.authorised_until)
 
     def check(self, record: Record) -> Sequence[Problem]:
         """Raises Unavailable."""
-        with self._company() as company, _readable():
+        with self._company() as company, or_unavailable():
             return list(_problems(company, record))
 
     def check_settings(self) -> Sequence[SettingCheck]:
         """Raises Unavailable."""
-        with self._company() as company, _readable():
+        with self._company() as company, or_unavailable():
             return checks.examine(company, self._today)
 
     def draft(self, task: Task) -> Draft:
         """Raises Rejected, Unavailable."""
-        with self._company() as company, _readable():
+        with self._company() as company, or_unavailable():
             return drafts.draft(company, task)
 
     def find(self, lookup: Lookup) -> Found | None:
@@ -154,48 +151,24 @@ class SageAccounting:
 
     def transfer(self, task: Task) -> Receipt:
         """Raises any of consumers.errors."""
-        with self._company() as company:
-            try:
-                return _transfer(company, task)
-            except (Transient, Unavailable) as error:
-                if not company.client.wrote:
-                    raise
-                # The books are no longer as they were: the rest must be found out, not repeated.
-                raise OutcomeUnknown(f"after a first step was done: {error.detail}") from error
+        with self._company() as company, nothing_repeated(company.client):
+            return _transfer(company, task)
 
     def close(self) -> None:
         """Closes the connections of all threads."""
-        with self._lock:
-            for client in self._clients:
-                client.close()
-            self._clients.clear()
-            self._local = threading.local()
+        self._clients.close()
 
     def _today(self) -> dt.date:
         return dt.datetime.fromtimestamp(self._clock(), dt.UTC).date()
 
     @contextmanager
     def _company(self) -> Iterator[Company]:
-        client: Client | None = getattr(self._local, "client", None)
-        if client is None:
-            client = Client(self._shared)
-            self._local.client = client
-            with self._lock:
-                self._clients.append(client)
+        client = self._clients.mine()
         company = Company(
             client, self._lists, self._connection, self._setup.accounts, self._setup.settings
         )
         with client.within(self._budget_s):
             yield company
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """What a verb that may only say Unavailable says when the books cannot be read now."""
-    try:
-        yield
-    except Transient as error:
-        raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
 
 
 def _limit_of(entity: Entity, target: str) -> int:

@@ -1,0 +1,87 @@
+"""What the connectors over HTTP share in how they carry out the port's verbs.
+
+What comes in: calls from several threads, and what goes wrong inside them. What goes out: one
+client for each thread, and failures in the terms of `consumers.errors`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, Protocol, TypeVar
+
+from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
+from schemas.reasons import SystemReason
+
+
+class Client(Protocol):
+    """`wrote`: whether a request of the running call may have changed the books."""
+
+    @property
+    def wrote(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=Client)
+
+
+class Clients(Generic[C]):
+    """One client for each thread, as none may be used by two. Thread-safe."""
+
+    def __init__(self, make: Callable[[], C]) -> None:
+        self._make = make
+        self._local = threading.local()
+        self._made: list[C] = []
+        self._lock = threading.Lock()
+
+    def mine(self) -> C:
+        """The client of the calling thread, made at its first call."""
+        client: C | None = getattr(self._local, "client", None)
+        if client is None:
+            client = self._local.client = self._make()
+            with self._lock:
+                self._made.append(client)
+        return client
+
+    def close(self) -> None:
+        """Closes the connections of all threads; a later call makes new ones."""
+        with self._lock:
+            for client in self._made:
+                client.close()
+            self._made.clear()
+            self._local = threading.local()
+
+
+@contextmanager
+def only_unavailable() -> Iterator[None]:
+    """For a question about the company, not about a record: what cannot be read now, and a setting
+    that the company refuses, close the system; no record is failed by it."""
+    try:
+        yield
+    except Transient as error:
+        raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+    except Rejected as error:
+        raise Unavailable(SystemReason.MISCONFIGURED, error.detail) from error
+
+
+@contextmanager
+def or_unavailable() -> Iterator[None]:
+    """For a question about a record that writes nothing: it may be refused, never put off."""
+    try:
+        yield
+    except Transient as error:
+        raise Unavailable(SystemReason.UNREACHABLE, error.detail) from error
+
+
+@contextmanager
+def nothing_repeated(client: Client) -> Iterator[None]:
+    """For a transfer: once one of its writes was answered, the books are no longer as they were,
+    so that what failed after it must be found out, not repeated."""
+    try:
+        yield
+    except (Transient, Unavailable) as error:
+        if not client.wrote:
+            raise
+        raise OutcomeUnknown(f"after a first step was done: {error.detail}") from error
