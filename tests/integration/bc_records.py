@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import pytest
 
 from consumers.system import Receipt, RemoteRef
 from consumers.systems.business_central.connector import BusinessCentral
@@ -103,3 +105,22 @@ def a_delivery(bench: BusinessCentralBench, paid: str = "14.98") -> tuple[Delive
     account, customer, invoice, ref = billed(bench, "100.00")
     payment = a_payment(account, (invoice, paid), method="cheque")
     return Delivery(payment, customer, {invoice.id: ref}), invoice
+
+
+def intervened(
+    bench: BusinessCentralBench,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    work: Callable[[], object],
+) -> None:
+    """Lets something happen in the books just before the next such request arrives there."""
+    faults = bench.sandbox.faults
+    faults.arm(kind="latency", path="nowhere")  # so that requests pass by here at all
+    waiting = [work]
+
+    def take(asked: str, url: str, _: bytes) -> None:
+        if waiting and asked == method and path in url:
+            waiting.pop()()
+
+    monkeypatch.setattr(faults, "take", take)

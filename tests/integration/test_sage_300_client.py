@@ -245,10 +245,22 @@ def test_an_empty_list_where_there_must_be_one_concludes_nothing(server: Server)
         server.client().only("CS/CSCompanyProfile")
 
 
-def test_a_page_that_repeats_for_ever_ends(server: Server) -> None:
-    again = f"{server.root}/AR/X?$skip=0"
+def test_an_empty_page_is_not_the_last_one(server: Server) -> None:
     server.answers = [
-        answered({"value": [{"N": 1}], "@odata.nextLink": again}),
-        answered({"value": [], "@odata.nextLink": again}),
+        answered({"value": [], "@odata.nextLink": f"{server.root}/AR/X?$skip=100"}),
+        answered({"value": [{"N": 101}]}),
     ]
-    assert server.client().rows("AR/X") == [{"N": 1}]
+    assert server.client().rows("AR/X") == [{"N": 101}]
+
+
+@pytest.mark.parametrize("page", [[], [{"N": 1}]])
+@pytest.mark.parametrize("link", ["?$skip=100", ""])
+def test_pages_that_do_not_end_say_no_to_nothing(
+    server: Server, page: list[Any], link: str
+) -> None:
+    again = f"{server.root}/AR/X{link}"
+    server.answers = [answered({"value": page, "@odata.nextLink": again})]
+    with pytest.raises(Transient) as info:
+        server.client().rows("AR/X", equal(A=1))
+    assert "do not end" in info.value.detail
+    assert len(server.requests) == 2

@@ -15,11 +15,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from consumers.errors import Rejected
+from consumers.errors import Rejected, Transient
 from consumers.system import Task
 from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company
-from consumers.systems.business_central.faults import NO_RELATION, SAME_KEY, Fault, Json, failure
+from consumers.systems.business_central.faults import (
+    NO_RELATION,
+    SAME_KEY,
+    Bug,
+    Fault,
+    Json,
+    failure,
+)
 from consumers.systems.business_central.keys import plain_enum
 from schemas.reasons import Reason
 
@@ -131,26 +138,44 @@ def _plain(value: object) -> object:
     return plain_enum(value if value is not None else "")
 
 
-def prepare(company: Company, task: Task, wanted: Wanted) -> Batch:
-    """The batch with exactly the lines wanted, read again. Raises any of consumers.errors."""
-    batch = standing(company, wanted)
+def prepare(company: Company, task: Task, wanted: Wanted, batch: Batch | None) -> Batch:
+    """The batch with exactly the lines wanted. `batch`: as it stands, read after the ledger; read
+    anew here, it may have been posted in between, and its lines would be written a second time.
+    Raises any of consumers.errors."""
     if batch is None:
         batch = Batch(_created(company, wanted), (), ())
         task.steps.remember("batch", batch.id)
     missing, extra = _compared(batch, wanted)
+    if batch.others:
+        raise _not_only_ours(wanted, batch)
+    if not (missing or extra):
+        return batch
     for line in extra:
         _deleted(company, wanted, line)
     path = f"{wanted.journal.resource}({batch.id})/{wanted.journal.lines}"
     for number, line in enumerate(missing, 1):
-        try:
-            made = company.client.create(path, line)
-        except Fault as fault:
-            raise failure(fault, writing=True) from fault
+        made = _written(company, wanted, path, line)
         task.steps.remember(f"line-{number}", str(made["id"]))
     again = standing(company, wanted)
     if again is None or not complete(again, wanted):
         raise _not_only_ours(wanted, again)
     return again
+
+
+def _written(company: Company, wanted: Wanted, path: str, line: Json) -> Json:
+    try:
+        return company.client.create(path, line)
+    except Fault as fault:
+        error = failure(fault, writing=True)
+        if isinstance(error, Rejected) and standing(company, wanted) is None:
+            error = deleted(wanted, fault)
+        raise error from fault
+
+
+def deleted(wanted: Wanted, fault: Fault) -> Transient:
+    """Somebody deleted our batch meanwhile: it is made anew."""
+    code = wanted.batch["code"]
+    return Transient(f"the journal batch {code} of Business Central is gone; {fault.words}")
 
 
 def _created(company: Company, wanted: Wanted) -> str:
@@ -210,7 +235,7 @@ def withdraw(company: Company, wanted: Wanted) -> str:
             company.client.remove(path)
     except Fault as fault:
         error = failure(fault, writing=True)
-        if not isinstance(error, Rejected):
+        if not isinstance(error, Rejected | Bug):
             raise error from fault
         return f"; the journal batch {wanted.batch['code']} stands, delete it by hand"
     return ""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from consumers.system import Draft, DraftLine, Task
-from consumers.systems.business_central import customers, invoices, journal, payments, sales
+from consumers.systems.business_central import credit_notes, customers, journal, payments, sales
 from consumers.systems.business_central.company import Company
 from consumers.systems.business_central.keys import is_guid
 from consumers.systems.business_central.posting import Journalled
@@ -67,7 +67,7 @@ def _corrected_id(company: Company, task: Task, invoice: Invoice) -> str:
     target = task.documents.get(invoice.corrects.id) if invoice.corrects is not None else None
     if target is not None and not is_guid(target.remote_id):
         return target.remote_id
-    return invoices.corrected(company, task, invoice)
+    return credit_notes.corrected(company, task, invoice)
 
 
 def _payment(company: Company, task: Task, payment: Payment) -> Draft:

@@ -11,32 +11,40 @@ compared and posted, or deleted and made anew; the id stays when posting changes
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from consumers.errors import Rejected, Transient
 from consumers.system import Found, Lookup, Receipt, RemoteRef, Task
+from consumers.systems._exchange import exact_json
 from consumers.systems.business_central import sales
 from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company, money
-from consumers.systems.business_central.faults import Bug, Fault, Json, failure, says_settled
-from consumers.systems.business_central.keys import code, external_number, plain_enum
+from consumers.systems.business_central.credit_notes import corrected
+from consumers.systems.business_central.documents import UNPOSTED, is_cancelled, status_of, words
+from consumers.systems.business_central.faults import (
+    STALE,
+    Bug,
+    Fault,
+    Json,
+    failure,
+    says_settled,
+)
+from consumers.systems.business_central.keys import (
+    code,
+    compact,
+    external_number,
+)
 from consumers.systems.business_central.sales import INVOICE, Kind, kind_of
-from schemas.money import ZERO
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
 
 DRAFTED = "draft"
 """Step: the id of our draft, which stays the posted document's."""
-_UNPOSTED = ("Draft", "In Review")
-_UNDONE = ("Canceled", "Corrective")
-
-
-def status_of(row: Json) -> str:
-    """Draft, In Review, Open, Paid, Canceled or Corrective."""
-    return plain_enum(row.get("status", ""))
+NUMBERED = "number"
+"""Step: the external number of our draft, before it is made: Membri's may be corrected since."""
 
 
 def find(company: Company, lookup: Lookup) -> Found | None:
@@ -49,29 +57,46 @@ def find(company: Company, lookup: Lookup) -> Found | None:
     row = None
     if lookup.remote_id:
         row = company.client.by_id(kind.resource, lookup.remote_id, kind.lines)
+        if row is not None and not lookup.reference and is_cancelled(row):
+            row = None  # cancelled there, its reference emptied: it is not there any more
     if row is None and lookup.reference:
-        row = _numbered(company, kind, "number", lookup.reference, lookup.record_id)
+        row = _numbered(company, kind, "number", (lookup.reference,), lookup.record_id)
         row = row or _numbered(
-            company, kind, "externalDocumentNumber", lookup.reference, lookup.record_id
+            company, kind, "externalDocumentNumber", (lookup.reference,), lookup.record_id
         )
     elif row is None:
         row = _searched(company, kind, lookup.number, lookup.record_id)
     return _found(company, lookup, record, row) if row is not None else None
 
 
-def _searched(company: Company, kind: Kind, number: str, record_id: str) -> Json | None:
-    key = external_number(number, record_id)
-    return _numbered(company, kind, "externalDocumentNumber", key, record_id)
+def _searched(
+    company: Company, kind: Kind, number: str, record_id: str, former: str = ""
+) -> Json | None:
+    """By the external number, or by the one made from the id (a notice is numbered when it is
+    paid), or by a `former` one. What was cancelled is not there."""
+    numbers = dict.fromkeys(
+        (external_number(number, record_id), external_number("", record_id), former)
+    )
+    where = tuple(one for one in numbers if one)
+    row = _numbered(company, kind, "externalDocumentNumber", where, record_id)
+    return None if row is not None and is_cancelled(row) else row
 
 
-def _numbered(company: Company, kind: Kind, field: str, number: str, record_id: str) -> Json | None:
-    """The one document of that number: ours if one is, else the only one. A posted one goes before
-    a draft that bears its number. Raises Rejected(ambiguous)."""
-    where = f"{field} eq {quoted(code(number))}"
+def _numbered(
+    company: Company, kind: Kind, field: str, numbers: tuple[str, ...], record_id: str
+) -> Json | None:
+    """The one document of that number: ours if one is, else the only one of the first number. What
+    stands goes before what is cancelled, a posted one before a draft that bears its number.
+    Raises Rejected(ambiguous)."""
+    where = " or ".join(f"{field} eq {quoted(code(number))}" for number in numbers)
     rows = company.client.select(kind.resource, where, kind.lines)
-    rows = [row for row in rows if sales.marked(row, record_id)] or rows
+    rows = [row for row in rows if not is_cancelled(row)] or rows
+    first = code(numbers[0])
+    rows = [row for row in rows if sales.marked(row, record_id)] or [
+        row for row in rows if code(str(row.get(field) or "")) == first
+    ]
     if field == "number":
-        rows = [row for row in rows if status_of(row) not in _UNPOSTED] or rows
+        rows = [row for row in rows if status_of(row) not in UNPOSTED] or rows
     if len(rows) > 1:
         listed = "; ".join(words(kind, row) for row in rows)
         raise Rejected(Reason.AMBIGUOUS, field="number", detail=listed)
@@ -83,28 +108,33 @@ def _found(company: Company, lookup: Lookup, record: Invoice | None, row: Json) 
     found: tuple[str, ...] = ()
     if record is not None:
         customer_id = lookup.customer.remote_id if lookup.customer else ""
-        found = (*sales.differences(company, row, record, customer_id), *_not_ours(row, mine))
+        found = (
+            *sales.differences(company, row, record, customer_id),
+            *_not_ours(row, record, mine=mine),
+        )
     return Found(
         _ref(row, lookup.reference),
         by_marker=mine,
         differences=found,
         balance=money(row, "remainingAmount") if "remainingAmount" in row else None,
-        unfinished=mine and status_of(row) in _UNPOSTED,
+        unfinished=mine and status_of(row) in UNPOSTED,
     )
 
 
-def _not_ours(row: Json, mine: bool) -> Sequence[str]:
-    """Why a document without our marker cannot be taken for the record's."""
-    if mine:
-        return ()
+def _not_ours(row: Json, invoice: Invoice, *, mine: bool) -> Sequence[str]:
+    """Why a document cannot be taken for the record's, whatever its figures."""
     found = []
-    other = sales.owner(row)
-    if other:
-        found.append(f"it is the Membri invoice {other}")
-    if status_of(row) in _UNPOSTED:
-        found.append(f"it is a draft ({row.get('number')}) that somebody has yet to post or delete")
-    if status_of(row) in _UNDONE:
+    if is_cancelled(row):
         found.append(f"it is cancelled in Business Central ({row.get('number')})")
+    if mine:
+        return found
+    other = sales.owner(row)
+    # A memo that cancels an invoice of ours is a copy of it, marker included.
+    copied = compact(invoice.corrects.id) if invoice.corrects is not None else ""
+    if other and other != copied:
+        found.append(f"it is the Membri invoice {other}")
+    if status_of(row) in UNPOSTED:
+        found.append(f"it is a draft ({row.get('number')}) that somebody has yet to post or delete")
     return found
 
 
@@ -134,16 +164,17 @@ def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
         raise ValueError("an invoice is transferred to a customer")
     sale = _Sale(company, task, invoice, task.customer.remote_id)
     row = _standing(sale)
-    if row is not None and status_of(row) not in _UNPOSTED:
+    if row is not None and status_of(row) not in UNPOSTED:
         return _receipt(sale, row, Action.ADOPTED)
     if row is not None and status_of(row) == "In Review":
         raise _awaiting(sale, row)
-    if row is not None and sale.wrong(row):
+    body = sales.body(company, invoice, sale.customer_id, corrected(company, task, invoice))
+    if row is not None and (sale.wrong(row) or not _is_of(task, row, body)):
         _remove(sale, row)  # a draft of an earlier version, or one that came out wrong
         row = None
     if row is None:
-        row = _drafted(sale)
-        task.steps.remember(DRAFTED, str(row["id"]))
+        row = _drafted(sale, body)
+        task.steps.remember(DRAFTED, _drafted_as(row, body))
         wrong = sale.wrong(row)
         if wrong:
             refusal = _mismatch(row, invoice, wrong)
@@ -152,27 +183,37 @@ def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
     return _receipt(sale, _posted(sale, row), Action.CREATED)
 
 
+def _drafted_as(row: Json, body: Json) -> str:
+    """The draft's id, and what it was made of: a later version may differ in a date alone."""
+    digest = hashlib.blake2b(exact_json(body).encode(), digest_size=16)
+    return f"{row['id']} {digest.hexdigest()}"
+
+
+def _is_of(task: Task, row: Json, body: Json) -> bool:
+    return task.steps.get(DRAFTED) == _drafted_as(row, body)
+
+
 def _standing(sale: _Sale) -> Json | None:
     """What the books have of the record already. Raises Rejected(duplicate_number, ambiguous)."""
-    company, invoice, kind = sale.company, sale.invoice, sale.kind
-    for remote_id in (sale.task.remote_id, sale.task.steps.get(DRAFTED) or ""):
+    company, invoice, kind, steps = sale.company, sale.invoice, sale.kind, sale.task.steps
+    drafted = (steps.get(DRAFTED) or "").partition(" ")[0]
+    for remote_id in (sale.task.remote_id, drafted):
         row = company.client.by_id(kind.resource, remote_id, kind.lines)
-        if row is not None and sales.marked(row, invoice.id):
+        if row is not None and sales.marked(row, invoice.id) and not is_cancelled(row):
             return row
-    row = _searched(company, kind, invoice.number, invoice.id)
+    row = _searched(company, kind, invoice.number, invoice.id, steps.get(NUMBERED) or "")
     if row is None or sales.marked(row, invoice.id):
         return row
-    wrong = (*sale.wrong(row), *_not_ours(row, mine=False))
+    wrong = (*sale.wrong(row), *_not_ours(row, invoice, mine=False))
     if wrong:
         detail = "; ".join((words(kind, row), *wrong))
         raise Rejected(Reason.DUPLICATE_NUMBER, field="number", detail=detail)
     return row
 
 
-def _drafted(sale: _Sale) -> Json:
+def _drafted(sale: _Sale, body: Json) -> Json:
     """A new draft, with its lines. Raises Rejected, OutcomeUnknown, Unavailable, Transient."""
-    corrected_id = corrected(sale.company, sale.task, sale.invoice)
-    body = sales.body(sale.company, sale.invoice, sale.customer_id, corrected_id)
+    sale.task.steps.remember(NUMBERED, str(body["externalDocumentNumber"]))
     try:
         made = sale.company.client.create(sale.kind.resource, body)
     except Fault as fault:
@@ -196,7 +237,7 @@ def _posted(sale: _Sale, row: Json) -> Json:
     except Fault as fault:
         refusal = fault
     again = _read_again(sale, row)
-    if status_of(again) not in _UNPOSTED:
+    if status_of(again) not in UNPOSTED:
         return again  # also when another try of ours was faster: « draft invoice only »
     if status_of(again) == "In Review":
         raise _awaiting(sale, again, refusal)
@@ -212,10 +253,13 @@ def _posted(sale: _Sale, row: Json) -> Json:
 
 
 def _remove(sale: _Sale, row: Json, refusal: Rejected | None = None) -> None:
-    """Deletes a draft. Raises Rejected that says that it stands, OutcomeUnknown."""
+    """Deletes a draft as it was read. Raises Rejected that says that it stands, OutcomeUnknown, and
+    Transient when somebody changed or posted it meanwhile."""
     try:
-        sale.company.client.remove(sale.path(row))
+        sale.company.client.remove(sale.path(row), str(row["@odata.etag"]))
     except Fault as fault:
+        if fault.code == STALE:
+            raise Transient(f"{words(sale.kind, row)} was changed meanwhile") from fault
         error = failure(fault, writing=True)
         if not isinstance(error, Rejected):
             raise error from fault
@@ -244,59 +288,6 @@ def _awaiting(sale: _Sale, row: Json, fault: Fault | None = None) -> Rejected:
     said = f"; {fault.words}" if fault is not None else ""
     detail = f"{words(sale.kind, row)}: In Review{said}"
     return Rejected(Reason.AWAITING_APPROVAL, detail=detail)
-
-
-def corrected(company: Company, task: Task, invoice: Invoice) -> str:
-    """The id of the posted invoice that a credit note is applied to; empty for an invoice, and
-    where nothing is owed any more: the credit then stays open on the customer (page, section 5).
-
-    Raises Rejected(reference_not_found, refused_by_system).
-    """
-    if invoice.kind != "credit_note" or invoice.corrects is None:
-        return ""
-    target = task.documents.get(invoice.corrects.id)
-    if target is None:
-        detail = f"the invoice {invoice.corrects.number} is not known in Business Central"
-        raise Rejected(Reason.REFERENCE_NOT_FOUND, field="corrects", detail=detail)
-    row = posted_invoice(company, target, "corrects")
-    if task.customer is not None and row["customerId"] != task.customer.remote_id:
-        raise of_another_customer(row)
-    return str(row["id"]) if owed(row) > ZERO else ""
-
-
-def posted_invoice(company: Company, target: RemoteRef, field: str) -> Json:
-    """An invoice that can be paid or credited. Raises Rejected(reference_not_found)."""
-    row = company.client.by_id("salesInvoices", target.remote_id)
-    if row is None:
-        detail = f"Business Central invoice {target.reference} ({target.remote_id}) does not exist"
-        raise Rejected(Reason.REFERENCE_NOT_FOUND, field=field, detail=detail)
-    if status_of(row) in _UNPOSTED:
-        detail = f"{words(INVOICE, row)} is not posted yet"
-        raise Rejected(Reason.REFERENCE_NOT_FOUND, field=field, detail=detail)
-    return row
-
-
-def of_another_customer(row: Json) -> Rejected:
-    """The refusal of an invoice that belongs to somebody else."""
-    detail = (
-        f"the invoice {row.get('number')} belongs to the Business Central customer"
-        f" {row.get('customerNumber')} « {row.get('customerName')} »"
-    )
-    return Rejected(Reason.REFUSED_BY_SYSTEM, field="account", detail=detail)
-
-
-def owed(row: Json) -> Decimal:
-    """What is open of a posted invoice."""
-    return money(row, "remainingAmount")
-
-
-def words(kind: Kind, row: Json) -> str:
-    """A document as a person looks for it."""
-    return (
-        f"Business Central {kind.words} {row.get('number')} ({row.get('externalDocumentNumber')})"
-        f" of {row.get('customerNumber')} « {row.get('customerName')} » on"
-        f" {row.get('postingDate')}, total {money(row, 'totalAmountIncludingTax')}"
-    )
 
 
 def _ref(row: Json, typed: str = "") -> RemoteRef:

@@ -6,6 +6,7 @@ in words with both figures.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal
@@ -14,6 +15,7 @@ from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company, money
 from consumers.systems.business_central.faults import Json
 from consumers.systems.business_central.keys import code, plain_enum
+from consumers.systems.business_central.lists import date_of
 from schemas.money import ZERO, total
 
 DocumentType = Literal["Payment", ""]
@@ -40,9 +42,13 @@ def moved(rows: Iterable[Json]) -> Decimal:
     return total(change for change in by_account.values() if change > 0)
 
 
-def differences(rows: list[Json], amount: Decimal) -> tuple[str, ...]:
-    """Empty when the entries moved that amount."""
+def differences(rows: list[Json], amount: Decimal, date: dt.date | None = None) -> tuple[str, ...]:
+    """Empty when the entries moved that amount, on that date where one is given."""
+    number, found = rows[0].get("documentNumber"), []
     held = moved(rows)
-    if held == amount:
-        return ()
-    return (f"Business Central {held} ≠ Membri {amount} ({rows[0].get('documentNumber')})",)
+    if held != amount:
+        found.append(f"Business Central {held} ≠ Membri {amount} ({number})")
+    held_on = date_of(rows[0], "postingDate")
+    if date is not None and held_on != date:
+        found.append(f"date: Business Central {held_on} ≠ Membri {date} ({number})")
+    return tuple(found)

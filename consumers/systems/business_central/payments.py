@@ -18,9 +18,14 @@ from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems.business_central import posting
 from consumers.systems.business_central.batches import PAYMENTS, Wanted
 from consumers.systems.business_central.company import Company, without_empty
+from consumers.systems.business_central.documents import (
+    of_another_customer,
+    owed,
+    posted_invoice,
+    status_of,
+)
 from consumers.systems.business_central.faults import Json
 from consumers.systems.business_central.fields import LIMITS, too_long
-from consumers.systems.business_central.invoices import of_another_customer, owed, posted_invoice
 from consumers.systems.business_central.keys import batch_code, code, payment_number
 from consumers.systems.business_central.lists import date_of
 from consumers.systems.business_central.posting import Journalled
@@ -176,11 +181,13 @@ def _owed(
     company: Company, task: Task, payment: Payment, documents: Mapping[str, RemoteRef]
 ) -> dict[str, Decimal]:
     """What each invoice owes, all of it enough. Raises Rejected."""
+    _in_home_currency(company, task)
     found = {}
     for invoice_id, amount in allocated(payment).items():
         row = posted_invoice(company, documents[invoice_id], "allocations")
         if task.customer is not None and row["customerId"] != task.customer.remote_id:
             raise of_another_customer(row)
+        _same_currency(company, payment, row)
         posted_on = date_of(row, "postingDate")
         if posted_on is not None and payment.date < posted_on:
             raise Rejected(
@@ -192,10 +199,34 @@ def _owed(
             raise Rejected(
                 Reason.PAYMENT_EXCEEDS_BALANCE,
                 field="amount",
-                detail=f"{amount} > {owed(row)} (Business Central, {row['number']})",
+                detail=f"{amount} > {owed(row)} (Business Central, {row['number']},"
+                f" {status_of(row)})",
             )
         found[invoice_id] = owed(row)
     return found
+
+
+def _in_home_currency(company: Company, task: Task) -> None:
+    """A line's currency follows its customer's, and cannot be said (page, section 6, inferred):
+    dollars would be posted as that customer's money. Raises Rejected."""
+    row = company.client.by_id("customers", task.customer.remote_id) if task.customer else None
+    currency = str((row or {}).get("currencyCode") or "")
+    if row is not None and currency not in ("", company.setup.currency):
+        detail = (
+            f"the Business Central customer {row.get('number')} « {row.get('displayName')} » is in"
+            f" {currency} ≠ {company.setup.currency}; enter this payment by hand"
+        )
+        raise Rejected(Reason.CURRENCY_NOT_SUPPORTED, field="currency", detail=detail)
+
+
+def _same_currency(company: Company, payment: Payment, row: Json) -> None:
+    currency = str(row.get("currencyCode") or company.setup.currency)
+    if currency != payment.currency:
+        detail = (
+            f"the Business Central invoice {row.get('number')} is in {currency} ≠"
+            f" {payment.currency}; enter this payment by hand"
+        )
+        raise Rejected(Reason.CURRENCY_NOT_SUPPORTED, field="currency", detail=detail)
 
 
 def _check_applied(

@@ -27,6 +27,8 @@ from consumers.systems.business_central.ledger import DocumentType
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 
+_NOT_FOUND = 404
+
 
 @dataclass(frozen=True)
 class Journalled:
@@ -54,13 +56,13 @@ def find(company: Company, record: Journalled) -> Found | None:
 
     Raises Unavailable, Transient.
     """
-    rows = ledger.entries(company, record.wanted.number, record.document_type)
+    rows = _posted(company, record)
     batch = batches.standing(company, record.wanted)
     if rows:
         return Found(
             record.ref,
             by_marker=True,
-            differences=ledger.differences(rows, record.amount),
+            differences=ledger.differences(rows, record.amount, record.date),
             unfinished=batch is not None and not batch.others,
         )
     if batch is not None and batches.complete(batch, record.wanted):
@@ -85,30 +87,37 @@ def carry_out(
 ) -> Action:
     """Posts the record unless the ledger has it. `may_post` raises Rejected when the invoices no
     longer allow it. Raises any of consumers.errors."""
-    rows = ledger.entries(company, record.wanted.number, record.document_type)
+    rows = _posted(company, record)
     action = Action.ADOPTED
     if not rows:
-        rows = _post(company, task, record, may_post)
-        action = Action.CREATED
-    wrong = ledger.differences(rows, record.amount)
+        rows, action = _post(company, task, record, may_post)
+    wrong = ledger.differences(rows, record.amount, record.date)
     if wrong:
         raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail="; ".join(wrong))
     batches.withdraw(company, record.wanted)
     return action
 
 
+def _posted(company: Company, record: Journalled) -> list[Json]:
+    return ledger.entries(company, record.wanted.number, record.document_type)
+
+
 def _post(
     company: Company, task: Task, record: Journalled, may_post: Callable[[], None]
-) -> list[Json]:
-    """The entries in the ledger, just posted."""
+) -> tuple[list[Json], Action]:
+    """The entries in the ledger, and whether this try posted them."""
     if task.steps.get(POSTED):
+        raise OutcomeUnknown(_not_seen(record))
+    batch = batches.standing(company, record.wanted)
+    if task.remote_id and (batch is None or not batch.ours):
+        # `find` saw lines, and neither they nor entries are there: an earlier try is just posting.
         raise OutcomeUnknown(_not_seen(record))
     try:
         may_post()
-        batch = batches.prepare(company, task, record.wanted)
+        batch = batches.prepare(company, task, record.wanted, batch)
         _leave_to_a_person(company, record)
         fault = batches.post(company, task, batch)
-        rows = ledger.entries(company, record.wanted.number, record.document_type)
+        rows = _posted(company, record)
         if fault is not None and not rows:
             if says_settled(fault):
                 may_post()  # says it with both figures
@@ -116,6 +125,9 @@ def _post(
     except _Left:
         raise
     except Rejected as error:
+        rows = _posted(company, record)
+        if rows:
+            return rows, Action.ADOPTED  # what stood in its way was its own earlier posting
         stands = batches.withdraw(company, record.wanted)
         raise Rejected(error.reason, field=error.field, detail=error.detail + stands) from error
     except Bug:
@@ -123,7 +135,7 @@ def _post(
         raise
     if not rows:
         raise OutcomeUnknown(_not_seen(record))
-    return rows
+    return rows, Action.CREATED if fault is None else Action.ADOPTED
 
 
 def _leave_to_a_person(company: Company, record: Journalled) -> None:
@@ -139,15 +151,18 @@ def _leave_to_a_person(company: Company, record: Journalled) -> None:
 
 def _refusal(company: Company, record: Journalled, batch: Batch, fault: Fault) -> Exception:
     """What a refused posting means."""
-    if record.wanted.journal is PAYMENTS and (fault.code in NOT_THERE or fault.status == 404):
-        return _Left(
-            Reason.AWAITING_APPROVAL,
-            detail=(
-                f"the payment journal {record.wanted.batch['code']} of Business Central is ready,"
-                " and cannot be posted through the API: post it there, and set"
-                f" connection.post_payments_through_journals to false; {fault.words}"
-            ),
-        )
+    if fault.code in NOT_THERE or fault.status == _NOT_FOUND:
+        if batches.standing(company, record.wanted) is None:
+            return batches.deleted(record.wanted, fault)
+        if record.wanted.journal is PAYMENTS:
+            return _Left(
+                Reason.AWAITING_APPROVAL,
+                detail=(
+                    f"the payment journal {record.wanted.batch['code']} of Business Central is"
+                    " ready, and cannot be posted through the API: post it there, and set"
+                    f" connection.post_payments_through_journals to false; {fault.words}"
+                ),
+            )
     if "nothing to post" in fault.message.casefold() and batch.ours:
         return OutcomeUnknown(f"{_not_seen(record)}; {fault.words}")
     return company.refusal(fault, record.date)

@@ -203,7 +203,8 @@ def draft_lines(company: Company, invoice: Invoice) -> tuple[DraftLine, ...]:
 
 
 def differences(company: Company, row: Json, invoice: Invoice, customer_id: str) -> tuple[str, ...]:
-    """What the document has otherwise than the invoice, both figures; no language but names."""
+    """What the document has otherwise than the invoice, both figures; no language but names. Of a
+    document of ours number and date too: they may have been corrected in Membri since."""
     found = []
     held, taxes = money(row, "totalAmountIncludingTax"), money(row, "totalTaxAmount")
     if held != invoice.total:
@@ -222,7 +223,19 @@ def differences(company: Company, row: Json, invoice: Invoice, customer_id: str)
             f"customer: Business Central {row.get('customerNumber')} « {row.get('customerName')} »"
             f" ≠ Membri « {invoice.account.name} »"
         )
+    if marked(row, invoice.id):
+        found += _corrected_since(row, invoice)
     return tuple(found)
+
+
+def _corrected_since(row: Json, invoice: Invoice) -> Iterator[str]:
+    number = str(row.get("externalDocumentNumber") or "")
+    # What had none when it was sent keeps the one made from its id.
+    if number not in (external_number(invoice.number, invoice.id), external_number("", invoice.id)):
+        yield f"number: Business Central {number or '-'} ≠ Membri {invoice.number or '-'}"
+    date = str(row.get("postingDate") or "")[:10]
+    if date != invoice.date.isoformat():
+        yield f"date: Business Central {date or '-'} ≠ Membri {invoice.date.isoformat()}"
 
 
 def taxes_differ(row: Json, invoice: Invoice) -> bool:
