@@ -6,7 +6,6 @@ Time is virtual for the limits on both sides. Whatever bad manners the sandbox s
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from ops.sandbox.kernel.tls import Certificate, loopback_certificate
 from schemas.chapters import ChapterSettings
 from schemas.facts import Fact
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from tests.contracts.conformance_time import VirtualTime
 from tests.contracts.conformance_world import Held
 
 COMPANY = "5d115c9c-44e3-ea11-bb43-000d3a2feca1"
@@ -50,25 +50,6 @@ ACCOUNTS = AccountsSettings(
     payment_methods={"cheque": "CHEQUE"},
     terms=TERM,
 )
-
-
-class VirtualTime:
-    """Real time, plus whatever somebody slept."""
-
-    def __init__(self) -> None:
-        self.slept_s = 0.0
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.slept_s
-
-    def clock(self) -> float:
-        return time.time() + self.slept_s
-
-    def now(self) -> dt.datetime:
-        return dt.datetime.fromtimestamp(self.clock(), dt.UTC)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept_s += seconds
 
 
 @dataclass

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +37,7 @@ from ops.sandbox.quickbooks_online.company import (
 from schemas.chapters import ChapterSettings
 from schemas.facts import Fact
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from tests.contracts.conformance_time import VirtualTime
 from tests.contracts.conformance_world import Held
 
 REALM = "4620816365"
@@ -50,25 +50,6 @@ ACCOUNTS = AccountsSettings(
     deferred_revenue=DEFERRED,
     payment_methods={"cheque": "Chèque"},
 )
-
-
-class VirtualTime:
-    """Real time, plus whatever somebody slept."""
-
-    def __init__(self) -> None:
-        self.slept_s = 0.0
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.slept_s
-
-    def clock(self) -> float:
-        return time.time() + self.slept_s
-
-    def now(self) -> dt.datetime:
-        return dt.datetime.fromtimestamp(self.clock(), dt.UTC)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept_s += seconds
 
 
 @dataclass

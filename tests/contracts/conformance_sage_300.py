@@ -7,7 +7,6 @@ are offences.
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from ops.sandbox.sage_300.inventory import books as booked
 from schemas.chapters import ChapterSettings
 from schemas.facts import Fact
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from tests.contracts.conformance_time import VirtualTime
 from tests.contracts.conformance_world import Held
 
 COMPANY = "ERABLE"
@@ -43,25 +43,6 @@ ACCOUNTS = AccountsSettings(
     payment_methods={"cheque": "CHECK", "card": "CARD"},
     terms=chart.NET_30,
 )
-
-
-class VirtualTime:
-    """Real time, plus whatever somebody slept."""
-
-    def __init__(self) -> None:
-        self.slept_s = 0.0
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.slept_s
-
-    def clock(self) -> float:
-        return time.time() + self.slept_s
-
-    def now(self) -> dt.datetime:
-        return dt.datetime.fromtimestamp(self.clock(), dt.UTC)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept_s += seconds
 
 
 @dataclass

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from ops.sandbox.sage_accounting.company import BANK, DEFERRED, DUES, EVENTS
 from schemas.chapters import ChapterSettings
 from schemas.facts import Fact
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from tests.contracts.conformance_time import VirtualTime
 from tests.contracts.conformance_world import Held
 
 BUSINESS = "b" * 32
@@ -48,25 +48,6 @@ ACCOUNTS = AccountsSettings(
     deferred_revenue=DEFERRED,
     payment_methods={"cheque": "Cheque"},
 )
-
-
-class VirtualTime:
-    """Real time, plus whatever somebody slept."""
-
-    def __init__(self) -> None:
-        self.slept_s = 0.0
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.slept_s
-
-    def clock(self) -> float:
-        return time.time() + self.slept_s
-
-    def now(self) -> dt.datetime:
-        return dt.datetime.fromtimestamp(self.clock(), dt.UTC)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept_s += seconds
 
 
 @dataclass

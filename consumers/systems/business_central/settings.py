@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator
 
-from consumers.errors import Unavailable
 from consumers.systems._http import safe_address
-from schemas.reasons import SystemReason
+from consumers.systems._secrets import WithClientSecret
 
 TITLE = "Business Central"
 NAME = "business_central"
@@ -24,7 +22,7 @@ IN_FLIGHT_MAX = 4
 """5 requests of one application are processed at once; one is left to people (page, section 13)."""
 
 
-class Connection(BaseModel):
+class Connection(WithClientSecret):
     """How to reach one company. Seconds end in `_s`.
 
     `api_root`: `https://api.businesscentral.dynamics.com/v2.0/<tenant>/<environment>/api/v2.0`,
@@ -47,8 +45,6 @@ class Connection(BaseModel):
     scope: str = "https://api.businesscentral.dynamics.com/.default"
     company_id: str
     client_id: str = Field(min_length=1)
-    client_secret: SecretStr = SecretStr("")
-    client_secret_file: str = ""
     ca_bundle: str = ""
     timeout_s: float = Field(default=30.0, gt=0, le=120)
     longest_server_call_s: float = Field(default=600.0, ge=0, le=3600)
@@ -83,29 +79,6 @@ class Connection(BaseModel):
             return str(uuid.UUID(value))
         except ValueError as error:
             raise ValueError("company_id must be the GUID that `companies` lists") from error
-
-    @model_validator(mode="after")
-    def _one_secret(self) -> Self:
-        if bool(self.client_secret.get_secret_value()) == bool(self.client_secret_file):
-            raise ValueError("give either client_secret_file or client_secret")
-        return self
-
-    def secret(self) -> str:
-        """The client secret. Raises Unavailable(misconfigured) when its file cannot be read."""
-        if not self.client_secret_file:
-            return self.client_secret.get_secret_value()
-        try:
-            text = Path(self.client_secret_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unavailable(
-                SystemReason.MISCONFIGURED,
-                f"client_secret_file {self.client_secret_file}: {type(error).__name__}",
-            ) from error
-        if not text:
-            raise Unavailable(
-                SystemReason.MISCONFIGURED, f"client_secret_file {self.client_secret_file} is empty"
-            )
-        return text
 
     def enum(self, text: str) -> str:
         """A value of an enumeration as it is written."""

@@ -6,14 +6,10 @@ this machine's, both or none of the two ways to give the client secret.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Self
+from pydantic import ConfigDict, Field, field_validator
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-
-from consumers.errors import Unavailable
 from consumers.systems._http import safe_address
-from schemas.reasons import SystemReason
+from consumers.systems._secrets import WithClientSecret
 
 TITLE = "QuickBooks Online"
 NAME = "quickbooks_online"
@@ -21,7 +17,7 @@ MINOR_VERSION = 75  # 1 to 74 are ignored since 2025-08-01
 KNOWN_DISCOVERIES = ("production", "sandbox")
 
 
-class Connection(BaseModel):
+class Connection(WithClientSecret):
     """How to reach one company. Seconds end in `_s`.
 
     `token_file` is written by `membri-sync authorize`. `redirect_uri` must be declared as it is
@@ -34,8 +30,6 @@ class Connection(BaseModel):
     discovery_url: str = "production"
     realm_id: str = ""
     client_id: str = Field(min_length=1)
-    client_secret: SecretStr = SecretStr("")
-    client_secret_file: str = ""
     token_file: str = Field(min_length=1)
     redirect_uri: str = "http://localhost:8484/callback"
     timeout_s: float = Field(default=20.0, gt=0, le=120)
@@ -55,26 +49,3 @@ class Connection(BaseModel):
         if value not in KNOWN_DISCOVERIES:
             safe_address(value)  # kept with its trailing slash: Intuit compares to the character
         return value
-
-    @model_validator(mode="after")
-    def _one_secret(self) -> Self:
-        if bool(self.client_secret.get_secret_value()) == bool(self.client_secret_file):
-            raise ValueError("give either client_secret_file or client_secret")
-        return self
-
-    def secret(self) -> str:
-        """The client secret. Raises Unavailable(misconfigured) when its file cannot be read."""
-        if not self.client_secret_file:
-            return self.client_secret.get_secret_value()
-        try:
-            text = Path(self.client_secret_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unavailable(
-                SystemReason.MISCONFIGURED,
-                f"client_secret_file {self.client_secret_file}: {type(error).__name__}",
-            ) from error
-        if not text:
-            raise Unavailable(
-                SystemReason.MISCONFIGURED, f"client_secret_file {self.client_secret_file} is empty"
-            )
-        return text

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from consumers.errors import Unavailable
 from consumers.systems._http import safe_address
-from schemas.reasons import SystemReason
+from consumers.systems._secrets import given_once, secret_of
 
 TITLE = "Sage 300"
 NAME = "sage_300"
@@ -81,8 +79,7 @@ class Connection(BaseModel):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        if bool(self.password.get_secret_value()) == bool(self.password_file):
-            raise ValueError("give either password_file or password")
+        given_once("password", self.password, self.password_file)
         if bool(self.gl_post_from) != bool(self.gl_post_to):
             raise ValueError("give gl_post_from and gl_post_to together, or none")
         return self
@@ -94,14 +91,4 @@ class Connection(BaseModel):
 
     def secret(self) -> str:
         """The password. Raises Unavailable(misconfigured) when its file cannot be read."""
-        if not self.password_file:
-            return self.password.get_secret_value()
-        try:
-            text = Path(self.password_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            detail = f"password_file {self.password_file}: {type(error).__name__}"
-            raise Unavailable(SystemReason.MISCONFIGURED, detail) from error
-        if not text:
-            detail = f"password_file {self.password_file} is empty"
-            raise Unavailable(SystemReason.MISCONFIGURED, detail)
-        return text
+        return secret_of("password", self.password, self.password_file)

@@ -8,20 +8,18 @@ Addresses: Sage page, sections 2 and 3. There is no sandbox host: a rehearsal na
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator
 
-from consumers.errors import Unavailable
 from consumers.systems._http import safe_address
-from schemas.reasons import SystemReason
+from consumers.systems._secrets import WithClientSecret
 
 TITLE = "Sage Comptabilité"
 NAME = "sage_accounting"
 
 
-class Connection(BaseModel):
+class Connection(WithClientSecret):
     """How to reach one company. Seconds end in `_s`.
 
     `token_file` is written by `membri-sync authorize`. `redirect_uri` must be declared as it is
@@ -44,8 +42,6 @@ class Connection(BaseModel):
     revoke_url: str = "https://oauth.accounting.sage.com/revoke"
     business_id: str = Field(min_length=1)
     client_id: str = Field(min_length=1)
-    client_secret: SecretStr = SecretStr("")
-    client_secret_file: str = ""
     token_file: str = Field(min_length=1)
     redirect_uri: str = "http://localhost:8484/callback"
     ca_bundle: str = ""
@@ -70,26 +66,3 @@ class Connection(BaseModel):
     def _safe_as_it_is(cls, value: str) -> str:
         safe_address(value)  # kept to the character: Sage compares callback addresses so
         return value
-
-    @model_validator(mode="after")
-    def _one_secret(self) -> Self:
-        if bool(self.client_secret.get_secret_value()) == bool(self.client_secret_file):
-            raise ValueError("give either client_secret_file or client_secret")
-        return self
-
-    def secret(self) -> str:
-        """The client secret. Raises Unavailable(misconfigured) when its file cannot be read."""
-        if not self.client_secret_file:
-            return self.client_secret.get_secret_value()
-        try:
-            text = Path(self.client_secret_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unavailable(
-                SystemReason.MISCONFIGURED,
-                f"client_secret_file {self.client_secret_file}: {type(error).__name__}",
-            ) from error
-        if not text:
-            raise Unavailable(
-                SystemReason.MISCONFIGURED, f"client_secret_file {self.client_secret_file} is empty"
-            )
-        return text

@@ -15,8 +15,8 @@ import uuid
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
+from ops.sandbox.kernel.clock import SimulatedClock
 from ops.sandbox.kernel.store import Document, Store
-from ops.sandbox.sage_accounting.clock import SimulatedClock
 from ops.sandbox.sage_accounting.options import Options
 from ops.sandbox.sage_accounting.users import Users
 

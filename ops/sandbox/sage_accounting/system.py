@@ -18,12 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ops.sandbox.kernel.clock import SimulatedClock, real_clock
 from ops.sandbox.kernel.offences import Offences
 from ops.sandbox.kernel.serving import System
 from ops.sandbox.kernel.store import Document, Store
 from ops.sandbox.sage_accounting.accountant import act
 from ops.sandbox.sage_accounting.answers import Refusal
-from ops.sandbox.sage_accounting.clock import SimulatedClock, real_clock
 from ops.sandbox.sage_accounting.companies import Companies
 from ops.sandbox.sage_accounting.doors import doors
 from ops.sandbox.sage_accounting.limits import Limits
