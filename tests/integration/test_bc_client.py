@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+from werkzeug import Response
 
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
 from consumers.system import Lookup, RemoteRef
@@ -298,10 +299,7 @@ def test_what_is_deleted_already_is_well(world: World) -> None:
 
 
 def test_an_answer_that_is_no_object_concludes_nothing(world: World) -> None:
-    def listed(_: Request) -> Response:
-        return answered("[1]", 201)
-
-    world.answer(listed)
+    world.answer(answered("[1]", 201))
     with pytest.raises(OutcomeUnknown):
         world.system().transfer(Delivery(an_account()).task())
 
@@ -333,3 +331,68 @@ def test_a_company_that_does_not_exist_is_misconfigured(world: World) -> None:
     with pytest.raises(Unavailable) as info:
         world.system().probe()
     assert info.value.reason is SystemReason.MISCONFIGURED
+
+
+def test_a_list_that_is_not_found_is_an_address_to_correct_and_fails_no_record(
+    world: World,
+) -> None:
+    """No record is in such an address: the environment was renamed, or the company deleted."""
+    world.answer(fault("BadRequest_NotFound", status=404))
+    with pytest.raises(Unavailable) as info:
+        world.system().find(LOOKUP)
+    assert info.value.reason is SystemReason.MISCONFIGURED
+
+
+@pytest.mark.parametrize("body", [{}, {"number": "M1"}, {"id": ""}])
+def test_a_success_that_names_no_record_leaves_the_outcome_unknown(
+    world: World, body: dict[str, str]
+) -> None:
+    world.answer(answered(body, 201))
+    with pytest.raises(OutcomeUnknown, match="id"):
+        world.system().transfer(Delivery(an_account()).task())
+    world.answer(answered(body))
+    with pytest.raises(Transient, match="id"):
+        world.system().find(BY_ID)
+
+
+def test_a_wait_that_is_asked_for_after_a_lost_write_is_kept(world: World) -> None:
+    world.answer(fault("", status=503, Retry_After="9"), rows(HELD))
+    system = world.system()
+    with pytest.raises(OutcomeUnknown):
+        system.transfer(Delivery(an_account()).task())
+    with pytest.raises(Unavailable) as info:
+        system.find(LOOKUP)
+    assert info.value.reason is SystemReason.THROTTLED
+    assert len(world.requests) == 1
+    world.sleep(9)
+    assert system.find(LOOKUP) is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(302, SystemReason.MISCONFIGURED), (407, SystemReason.UNREACHABLE)],
+)
+def test_what_stands_between_us_and_the_books_fails_no_record(
+    world: World, status: int, reason: SystemReason
+) -> None:
+    world.answer(answered("<html>sign in</html>", status, Location="https://elsewhere.example"))
+    for call in (
+        lambda: world.system().find(LOOKUP),
+        lambda: world.system().transfer(Delivery(an_account()).task()),
+    ):
+        with pytest.raises(Unavailable) as info:
+            call()
+        assert info.value.reason is reason
+
+
+@pytest.mark.parametrize("waiting_for", ["tokens", "lists"])
+def test_no_thread_waits_for_another_beyond_its_time(world: World, waiting_for: str) -> None:
+    world.answer(rows(HELD))
+    system = world.system(timeout_s=0.05)
+    held = {"tokens": system._shared.tokens._lock, "lists": system._lists._lock}[waiting_for]
+    other = threading.Thread(target=held.acquire)  # a lock that its own thread may take again
+    other.start()
+    other.join()
+    with pytest.raises(Unavailable) as info:
+        system.find(LOOKUP) if waiting_for == "tokens" else system.check(an_account(currency="USD"))
+    assert info.value.reason is SystemReason.UNREACHABLE

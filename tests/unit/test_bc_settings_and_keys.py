@@ -18,6 +18,7 @@ from consumers.systems.business_central.keys import (
     compact,
     entry_number,
     external_number,
+    is_guid,
     marker,
     payment_number,
     plain_enum,
@@ -156,3 +157,19 @@ def test_it_is_built_from_its_own_settings_only() -> None:
     setup = Setup("montreal", ReferenceConnection(), AccountsSettings(), ChapterSettings())
     with pytest.raises(TypeError):
         BusinessCentral(setup)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_id"),
+    [
+        (GUID, True),
+        (GUID.casefold(), True),
+        (f"{{{GUID}}}", False),
+        (GUID.replace("-", ""), False),
+        ("00000000-0000-0000-0000-000000000000", False),
+        ("1) or (2", False),
+        ("", False),
+    ],
+)
+def test_only_a_plain_guid_is_the_id_of_something(text: str, *, is_id: bool) -> None:
+    assert is_guid(text) is is_id

@@ -51,6 +51,8 @@ Resource = Literal[
 ]
 _UNAUTHORISED = 401
 _TOO_MANY = 429
+_MAY_WAIT = (502, 503)
+"""Statuses that say how long to wait, where they carry Retry-After (page, section 13)."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,10 @@ class Client:
         """Whether, since `within` began, a write was answered with yes."""
         return self._exchange.wrote
 
+    def left_s(self) -> float:
+        """Seconds left of the time given by `within`. Raises Transient when there are none."""
+        return self._exchange.left_s()
+
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Every request inside ends by then, or says that it could not."""
@@ -98,13 +104,13 @@ class Client:
     def company(self) -> Json:
         """The company itself. Raises Unavailable(misconfigured) when the tenant has no such one."""
         found = self._reading(f"{self._companies}({self._shared.connection.company_id})")
-        return self._object(found)
+        return self._record(found)
 
     def read(self, path: str, expand: str = "") -> Json | None:
         """One record, `resource(id)`; None when Business Central says that it does not exist."""
         query = {"$expand": expand} if expand else None
         try:
-            return self._object(self._once_more("GET", f"{self._root}/{path}", query=query))
+            return self._record(self._once_more("GET", f"{self._root}/{path}", query=query))
         except Fault as fault:
             if fault.code in NOT_THERE:
                 return None
@@ -148,13 +154,13 @@ class Client:
     def create(self, path: str, body: Json) -> Json:
         """The new record as Business Central has it. Raises Fault when it says no."""
         answer = self._once_more("POST", f"{self._root}/{path}", body=body)
-        return self._object(answer, written=True)
+        return self._record(answer, written=True)
 
     def change(self, path: str, etag: str, body: Json) -> Json:
         """The record after a PATCH. Raises Fault when Business Central says no."""
         headers = {"If-Match": etag}
         answer = self._once_more("PATCH", f"{self._root}/{path}", body=body, headers=headers)
-        return self._object(answer, written=True)
+        return self._record(answer, written=True)
 
     def remove(self, path: str, etag: str = "*") -> None:
         """Deletes; what is gone already is no fault. Raises Fault."""
@@ -173,9 +179,15 @@ class Client:
     def _reading(
         self, url: str, query: Mapping[str, str] | None = None, headers: Json | None = None
     ) -> Answer:
+        """What is always there, a list or the company itself."""
         try:
             return self._once_more("GET", url, query=query, headers=headers)
         except Fault as fault:
+            if fault.code in NOT_THERE:
+                raise Unavailable(
+                    SystemReason.MISCONFIGURED,
+                    f"{fault.words}; check connection.api_root and connection.company_id",
+                ) from fault
             raise failure(fault, writing=False) from fault
 
     def _once_more(
@@ -192,16 +204,16 @@ class Client:
         Raises Fault, Unavailable(unauthorised) for a second 401.
         """
         tokens = self._shared.tokens
-        token = tokens.current()
+        token = tokens.current(self.left_s())
         answer = self._send(method, url, token, query, body, headers)
         if answer.status == _UNAUTHORISED:
-            answer = self._send(method, url, tokens.renewed(token), query, body, headers)
+            answer = self._send(
+                method, url, tokens.renewed(token, self.left_s()), query, body, headers
+            )
         if answer.ok:
             return answer
         fault = fault_of(answer)
-        if answer.status == _TOO_MANY:
-            wait_s = THROTTLE_S if fault.retry_after_s is None else fault.retry_after_s
-            self._shared.route.throttle.silence(wait_s)
+        self._keep_silence(fault)
         if answer.status == _UNAUTHORISED:
             raise Unavailable(
                 SystemReason.UNAUTHORISED,
@@ -210,6 +222,14 @@ class Client:
             )
         fault.message = fault.message.replace(token, "…")  # nobody may read it in a dead letter
         raise fault
+
+    def _keep_silence(self, fault: Fault) -> None:
+        """Of all threads, as long as Business Central asks for it."""
+        wait_s = fault.retry_after_s
+        if fault.status == _TOO_MANY and wait_s is None:
+            wait_s = THROTTLE_S
+        if wait_s is not None and fault.status in (_TOO_MANY, *_MAY_WAIT):
+            self._shared.route.throttle.silence(wait_s)
 
     def _send(
         self,
@@ -233,7 +253,7 @@ class Client:
         # Encoded here: requests writes a blank as +, which OData takes for a plus.
         if query:
             url += "?" + "&".join(f"{name}={quote(text)}" for name, text in query.items())
-        if not self._shared.in_flight.acquire(timeout=self._exchange.left_s()):
+        if not self._shared.in_flight.acquire(timeout=self.left_s()):
             raise Unavailable(SystemReason.THROTTLED, "too many requests of ours are still running")
         try:
             return self._exchange.send(
@@ -252,6 +272,14 @@ class Client:
         if isinstance(content, dict):
             return content
         detail = f"Business Central: HTTP {answer.status} with something else than an object"
+        raise OutcomeUnknown(detail) if written else Transient(detail)
+
+    def _record(self, answer: Answer, *, written: bool = False) -> Json:
+        """One record, with its id. Raises as `_object`."""
+        content = self._object(answer, written=written)
+        if is_guid(str(content.get("id") or "")):
+            return content
+        detail = f"Business Central: HTTP {answer.status} with a record that has no id"
         raise OutcomeUnknown(detail) if written else Transient(detail)
 
     def _trusted(self, url: str) -> str:

@@ -20,7 +20,6 @@ from consumers.systems.business_central.company import Company, money, two_lines
 from consumers.systems.business_central.faults import SAME_KEY, STALE, Fault, Json, failure
 from consumers.systems.business_central.fields import too_long
 from consumers.systems.business_central.keys import (
-    NO_GUID,
     clean_name,
     code,
     plain_enum,
@@ -204,4 +203,4 @@ def _described(row: Json) -> str:
 
 
 def _ref(row: Json) -> RemoteRef:
-    return RemoteRef(str(row.get("id") or NO_GUID), str(row.get("number", "")))
+    return RemoteRef(str(row["id"]), str(row.get("number", "")))

@@ -101,6 +101,8 @@ _REFUSED = _reject(Reason.REFUSED_BY_SYSTEM)
 _UNAUTHORISED = _closed(SystemReason.UNAUTHORISED)
 _MISCONFIGURED = _closed(SystemReason.MISCONFIGURED)
 _MAYBE_DONE = (SystemReason.UNREACHABLE, SystemReason.MAINTENANCE)
+_PROXY = 407
+"""Nothing of such a request went further than the proxy."""
 
 CODES: dict[str, Row] = {
     "Application_CallbackNotAllowed": _REFUSED,  # a customisation asks a question
@@ -131,6 +133,8 @@ CODES: dict[str, Row] = {
 # Codes that a customisation, a lock and a closed period share: only their words tell.
 _SPOKEN = ("Application_DialogException", "Application_FieldValidationException", NO_DATA)
 TEXTS: tuple[tuple[str, Row], ...] = (
+    # First: it goes on with the filter's own fields, whose names are those of other rows.
+    (r"cust\. ledger entry within the filter", _REFUSED),
     (r"range of allowed posting dates", _reject(Reason.CLOSED_PERIOD, "date")),
     (r"earlier posting date", _reject(Reason.PAYMENT_BEFORE_INVOICE, "date")),
     (
@@ -154,6 +158,7 @@ STATUSES: dict[int, Row] = {
     403: _UNAUTHORISED,
     404: _MISCONFIGURED,
     405: _BUG,
+    407: _closed(SystemReason.UNREACHABLE),  # a proxy on the way
     408: _UNKNOWN,
     409: _AGAIN,
     413: _BUG,
@@ -182,6 +187,8 @@ def row_of(fault: Fault) -> Row:
         return _REFUSED
     if fault.status in STATUSES:
         return STATUSES[fault.status]
+    if 300 <= fault.status < 400:  # a sign-in page on the way, or an address that has moved
+        return _MISCONFIGURED
     if fault.status >= 500:
         return _UNKNOWN
     return _REFUSED if fault.code else _BUG
@@ -192,7 +199,7 @@ def failure(fault: Fault, *, writing: bool, field: str = "") -> Exception:
     the record's field meant where the table names none."""
     row = row_of(fault)
     match row.next:
-        case Next.CLOSED if writing and row.reason in _MAYBE_DONE:
+        case Next.CLOSED if writing and row.reason in _MAYBE_DONE and fault.status != _PROXY:
             return OutcomeUnknown(fault.words)  # a gateway: the server behind it may have worked
         case Next.CLOSED:
             assert isinstance(row.reason, SystemReason)  # noqa: S101 — the table's own shape

@@ -15,7 +15,7 @@ import re
 import unicodedata
 import uuid
 
-NO_GUID = "00000000-0000-0000-0000-000000000000"
+_NO_GUID = "00000000-0000-0000-0000-000000000000"
 _BATCH_LETTERS = 10
 _ID_MAX = 32
 
@@ -76,12 +76,12 @@ def plain_enum(value: object) -> str:
 
 
 def is_guid(text: str) -> bool:
-    """Whether `text` can stand between the parentheses of an address."""
+    """Whether `text` can stand between the parentheses of an address, and names something there:
+    no id is all zeros (page, section 2)."""
     try:
-        uuid.UUID(text)
+        return str(uuid.UUID(text)) == text.casefold() != _NO_GUID
     except ValueError:
         return False
-    return True
 
 
 def clean_name(name: str) -> str:

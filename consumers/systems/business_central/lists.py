@@ -69,20 +69,19 @@ class Lists:
 
     def forget(self) -> None:
         """The next questions read the books again."""
-        with self._lock:
-            self._held.clear()
+        self._held.clear()
 
     def setup(self, client: Client, max_age_s: float = DAY_S) -> LedgerSetup:
         """Raises Unavailable, Transient."""
-        return self._cached(("generalLedgerSetup",), max_age_s, lambda: _setup(client))
+        return self._cached(client, ("generalLedgerSetup",), max_age_s, lambda: _setup(client))
 
     def account(self, client: Client, value: str) -> Json | None:
         """The G/L account of that number or id. Raises Unavailable, Transient."""
         key = ("accounts", code(value))
-        found = self._cached(key, DAY_S, lambda: _account(client, value))
+        found = self._cached(client, key, DAY_S, lambda: _account(client, value))
         if found is not None and postable(found):
             return found
-        return self._cached(key, RECHECK_S, lambda: _account(client, value))
+        return self._cached(client, key, RECHECK_S, lambda: _account(client, value))
 
     def entry(self, client: Client, resource: ShortList, value: str) -> Json | None:
         """The entry of a short list by its code, id or name. Raises Unavailable, Transient."""
@@ -96,10 +95,17 @@ class Lists:
 
     def rows(self, client: Client, resource: ShortList, max_age_s: float = DAY_S) -> list[Json]:
         """The whole of a short list. Raises Unavailable, Transient."""
-        return self._cached((resource,), max_age_s, lambda: client.select(resource))
+        return self._cached(client, (resource,), max_age_s, lambda: client.select(resource))
 
-    def _cached(self, key: tuple[str, ...], max_age_s: float, load: Callable[[], T]) -> T:
-        with self._lock:
+    def _cached(
+        self, client: Client, key: tuple[str, ...], max_age_s: float, load: Callable[[], T]
+    ) -> T:
+        if not self._lock.acquire(timeout=client.left_s()):
+            raise Unavailable(
+                SystemReason.UNREACHABLE,
+                "Business Central has not answered yet what another record asked of its lists",
+            )
+        try:
             held = self._held.get(key)
             if held is not None and self._clock() - held[0] < max_age_s:
                 found: T = held[1]
@@ -107,6 +113,8 @@ class Lists:
             value = load()
             self._held[key] = (self._clock(), value)
             return value
+        finally:
+            self._lock.release()
 
 
 def _setup(client: Client) -> LedgerSetup:

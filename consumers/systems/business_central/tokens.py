@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msal  # type: ignore[import-untyped]  # MSAL ships no types
@@ -51,19 +52,31 @@ class Tokens:
         self._app: msal.ConfidentialClientApplication | None = None
         self._current = ""
 
-    def current(self) -> str:
-        """A token that is valid now. Raises Unavailable."""
-        with self._lock:
+    def current(self, wait_max_s: float) -> str:
+        """A token that is valid now. `wait_max_s`: longest wait for another thread that asks for
+        one. Raises Unavailable."""
+        with self._alone(wait_max_s):
             self._current = self._acquire()
             return self._current
 
-    def renewed(self, refused: str) -> str:
+    def renewed(self, refused: str, wait_max_s: float) -> str:
         """Another token than `refused`, which Business Central just answered with 401."""
-        with self._lock:
+        with self._alone(wait_max_s):
             if refused == self._current:
                 self._app = None  # MSAL refuses force_refresh here: a new one has an empty cache
             self._current = self._acquire()
             return self._current
+
+    @contextmanager
+    def _alone(self, wait_max_s: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=wait_max_s):
+            raise Unavailable(
+                SystemReason.UNREACHABLE, "the login server has not answered another request yet"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Closes the connections to the login host."""
