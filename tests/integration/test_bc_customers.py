@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from consumers.errors import Transient
+from consumers.errors import OutcomeUnknown, Transient
 from consumers.system import Lookup
 from ops.sandbox.business_central import Options
 from schemas.outcomes import Action
@@ -224,3 +224,31 @@ def test_enumerations_come_back_either_way(
     system = bench.connector(enum_style=style)
     receipt = system.transfer(Delivery(account).task(ref.remote_id))
     assert receipt.action is Action.CONFIRMED
+
+
+def test_a_customer_renamed_while_the_answer_to_its_creation_was_lost_is_still_ours(
+    bench: BusinessCentralBench,
+) -> None:
+    delivery = Delivery(an_account())
+    bench.sandbox.faults.arm(kind="drop_after", method="POST", path="customers$")
+    with pytest.raises(OutcomeUnknown):
+        delivery.attempt(bench.system)
+    account = delivery.record
+    renamed = account.model_copy(update={"name": f"Corporation {unique()}"})
+    receipt = Delivery(renamed, steps=delivery.steps).attempt(bench.restarted())
+    assert receipt.action is Action.ADOPTED
+    assert row(bench, "customers", receipt.ref.remote_id)["displayName"] == renamed.name  # type: ignore[union-attr]  # an account
+    stranger = renamed.model_copy(update={"name": f"Autre {unique()}"})
+    with rejected(Reason.DUPLICATE_NUMBER):
+        Delivery(stranger).attempt(bench.restarted())
+
+
+def test_a_new_address_leaves_no_line_of_the_old_one(bench: BusinessCentralBench) -> None:
+    account, ref = a_customer(bench, address=Address(lines=("1, rue A", "App. 2"), city="Laval"))
+    moved = account.model_copy(update={"address": Address(lines=("5, rue B",), city="Laval")})
+    bench.system.transfer(Delivery(moved).task(ref.remote_id))
+    held = row(bench, "customers", ref.remote_id)
+    assert (held["addressLine1"], held["addressLine2"]) == ("5, rue B", "")
+    bench.accountant(customer=account.number, set={"addressLine2": "Quai 3"})
+    again = bench.system.transfer(Delivery(moved).task(ref.remote_id))
+    assert again.action is Action.CONFIRMED  # what the accountant added stays

@@ -86,6 +86,26 @@ def test_a_document_is_all_that_membri_says(bench: BusinessCentralBench) -> None
     assert {one["lineObjectNumber"] for one in kept[:2]} == {DUES}
 
 
+def test_an_address_of_the_document_is_not_mixed_with_the_customers(
+    bench: BusinessCentralBench,
+) -> None:
+    home = Address(lines=("1, rue A", "App. 2"), city="Laval", postal_code="H7A 1A1")
+    account, customer = a_customer(bench, address=home)
+    billed_at = Address(lines=("9, rue Z",), city="Québec")
+    for values, kept in (
+        ({"billing_address": billed_at}, ("9, rue Z", "", "Québec", "")),
+        (
+            {"billing_name": "Trésorerie"},
+            ("Trésorerie, 1, rue A", "App. 2", "Laval", "H7A 1A1"),
+        ),
+    ):
+        body = bench.system.draft(Delivery(an_invoice(account, **values), customer).task())
+        sent_as = body.requests[0][1]
+        names = ("sellToAddressLine1", "sellToAddressLine2", "sellToCity", "sellToPostCode")
+        assert tuple(sent_as[name] for name in names) == kept
+    sent(bench.system, an_invoice(account, billing_address=billed_at), customer)
+
+
 def test_the_number_changes_when_posting_and_the_id_stays(bench: BusinessCentralBench) -> None:
     _, customer, invoice, ref = billed(bench)
     held = row(bench, "salesInvoices", ref.remote_id)

@@ -29,6 +29,8 @@ from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account
 
+NAMED = "name"
+"""Step: the name under which a customer was about to be created; the number alone is nobody's."""
 _TRIES = 3
 _INACTIVE = ("All", "Invoice")
 _ON_CREATION_ONLY = frozenset({"number", "currencyCode", "taxAreaId", "taxLiable"})
@@ -104,14 +106,19 @@ def transfer(company: Company, task: Task, account: Account) -> Receipt:
     """Creates or updates the customer. Raises any of consumers.errors."""
     if task.remote_id:
         return _update(company, task.remote_id, account)
+    body = new_body(company, account)
+    before = task.steps.get(NAMED)
+    task.steps.remember(NAMED, str(body["displayName"]))
     try:
-        row = company.client.create("customers", new_body(company, account))
+        row = company.client.create("customers", body)
     except Fault as fault:
         if fault.code != SAME_KEY:
             raise failure(fault, writing=True) from fault
         holder = _numbered(company, account.number)
         if holder is None:
             raise failure(fault, writing=True) from fault
+        if before and _is_ours(holder, account.number, before):  # renamed in Membri since
+            return Receipt(_update(company, str(holder["id"]), account).ref, Action.ADOPTED)
         if not _is_ours(holder, account.number, account.name):
             detail = f"{_described(holder)}; {fault.words}"
             raise Rejected(Reason.DUPLICATE_NUMBER, field="number", detail=detail) from fault
@@ -188,12 +195,16 @@ def _tax(company: Company) -> Json:
 
 
 def _changes(wanted: Json, row: Json) -> Json:
-    """What Membri has and the books have otherwise. What Membri has not is left alone."""
-    return {
+    """What Membri has and the books have otherwise. What Membri has not is left alone, but for the
+    second line of an address whose first one changes."""
+    changed = {
         name: value
         for name, value in wanted.items()
         if name not in _ON_CREATION_ONLY and plain_enum(row.get(name, "")) != plain_enum(value)
     }
+    if "addressLine1" in changed and "addressLine2" not in wanted and row.get("addressLine2"):
+        changed["addressLine2"] = ""
+    return changed
 
 
 def _described(row: Json) -> str:

@@ -24,7 +24,7 @@ from consumers.systems.business_central.keys import code, external_number, marke
 from consumers.systems.business_central.taxes import group, treatments
 from schemas.money import cents
 from schemas.reasons import Reason
-from schemas.records import Invoice, Line
+from schemas.records import Address, Invoice, Line
 
 LINES_MAX = 750
 _TEXT_MAX = LIMITS["salesInvoices.salesInvoiceLines.description"]
@@ -56,7 +56,7 @@ def check(company: Company, invoice: Invoice) -> Iterator[Problem]:
     """Everything that would be refused, as far as it can be known without writing."""
     yield from company.posting_dates(invoice.date)
     yield from company.foreign_currency(invoice.currency)
-    address = invoice.billing_address
+    address = _billed_at(invoice)
     first, second = two_lines(address, _billing_name(invoice))
     yield from too_long(
         {
@@ -84,8 +84,6 @@ def body(company: Company, invoice: Invoice, customer_id: str, corrected_id: str
     """The document as it is sent. `corrected_id`: the posted invoice that a credit memo is applied
     to, empty for none. Raises Rejected(unknown_tax, unknown_account), Unavailable, Transient."""
     kind = kind_of(invoice)
-    address = invoice.billing_address
-    first, second = two_lines(address, _billing_name(invoice))
     made: Json = {
         "customerId": customer_id,
         "externalDocumentNumber": external_number(invoice.number, invoice.id),
@@ -93,19 +91,39 @@ def body(company: Company, invoice: Invoice, customer_id: str, corrected_id: str
         "postingDate": invoice.date.isoformat(),
         # Said even for the company's own: else a customer's currency would be taken.
         "currencyCode": invoice.currency,
-        "sellToAddressLine1": first,
-        "sellToAddressLine2": second,
-        "sellToCity": address.city,
-        "sellToState": address.province,
-        "sellToPostCode": code(address.postal_code),
-        "sellToCountry": company.country(address.country, "billing_address.country"),
         "invoiceId": corrected_id,
         # The terms before the due date, which they would compute anew.
         "paymentTermsId": _terms(company) if kind is INVOICE else "",
     }
     if kind is INVOICE and invoice.due_date is not None:
         made["dueDate"] = invoice.due_date.isoformat()
-    return {**without_empty(made), kind.lines: list(_lines(company, invoice))}
+    return {
+        **without_empty(made),
+        **_address(company, invoice),
+        kind.lines: list(_lines(company, invoice)),
+    }
+
+
+def _address(company: Company, invoice: Invoice) -> Json:
+    """Nothing, or the whole of it: what is left out would be taken from the customer."""
+    address = _billed_at(invoice)
+    if address == Address():
+        return without_empty({"sellToAddressLine1": _billing_name(invoice)})
+    first, second = two_lines(address, _billing_name(invoice))
+    return {
+        "sellToAddressLine1": first,
+        "sellToAddressLine2": second,
+        "sellToCity": address.city,
+        "sellToState": address.province,
+        "sellToPostCode": code(address.postal_code),
+        "sellToCountry": company.country(address.country, "billing_address.country"),
+    }
+
+
+def _billed_at(invoice: Invoice) -> Address:
+    """The invoice's own address; the account's when only another name is billed there."""
+    own = invoice.billing_address
+    return invoice.account.address if own == Address() and _billing_name(invoice) else own
 
 
 def _billing_name(invoice: Invoice) -> str:
