@@ -199,6 +199,10 @@ def test_12_or_on_distinct_properties_is_refused_on_one_it_is_not(driver):
         "customers", filter="(number eq 'a' or number eq 'c') and taxLiable eq true"
     )
     assert [one["number"] for one in found["value"]] == ["A", "C"]
+    found = driver.read("customers", filter="number eq 'c' or number eq 'NONE' or number eq 'A'")
+    assert {one["number"] for one in found["value"]} == {"A", "C"}
+    found = driver.read("customers", filter="number eq 'A' or number gt 'B'")
+    assert {one["number"] for one in found["value"]} == {"A", "C"}
 
 
 @pytest.mark.parametrize(

@@ -42,11 +42,13 @@ _KINDS = {
 
 @dataclass
 class Filter:
-    """`names`: the properties it looks at; `equal`: property → value that every row must have."""
+    """`names`: the properties it looks at; `equal`: property → value that every row must have;
+    `among`: property → values one of which every row must have."""
 
     test: Test = lambda _: True
     names: set[str] = field(default_factory=set)
     equal: dict[str, Any] = field(default_factory=dict)
+    among: dict[str, list[Any]] = field(default_factory=dict)
     ignored: bool = False
 
 
@@ -108,7 +110,10 @@ class _Reader:
         if len(names) > 1:
             raise Refusal(BAD, "filter_or")
         tests = [side.test for side in sides]
-        return Filter(lambda row: any(test(row) for test in tests), names)
+        (name,) = names or {""}
+        told = [side.equal[name] for side in sides if name in side.equal]
+        among = {name: list(dict.fromkeys(told))} if len(told) == len(sides) else {}
+        return Filter(lambda row: any(test(row) for test in tests), names, among=among)
 
     def _both(self) -> Filter:
         whole = self._one()
@@ -120,7 +125,7 @@ class _Reader:
                 lambda row, left=left, right=right: left(row) and right(row),  # type: ignore[misc]  # mypy cannot infer a lambda's defaults
                 whole.names | other.names,
                 {**whole.equal, **other.equal},
-                whole.ignored or other.ignored,
+                ignored=whole.ignored or other.ignored,
             )
         return whole
 

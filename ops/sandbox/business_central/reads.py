@@ -50,6 +50,9 @@ def rows(books: Books, resource: Resource, wanted: Filter) -> list[Document]:
         if name == "id":
             one = books.get(resource.name, value)
             return [one] if one else []
+    for name, values in wanted.among.items():
+        if books.indexed(resource.name, name):
+            return [one for value in values for one in books.find(resource.name, name, value)]
     return books.all(resource.name)
 
 
