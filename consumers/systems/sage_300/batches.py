@@ -148,10 +148,11 @@ def _counts(kind: Kind, row: Json) -> bool:
     return stage is not Stage.DELETED
 
 
-def later_open(company: Company, kind: Kind, number: str) -> list[Json]:
-    """Open batches made after that one: an error batch is among them."""
+def later_live(company: Company, kind: Kind, number: str) -> list[Json]:
+    """Unposted batches made after that one: an error batch is among them, though somebody may have
+    made it ready already."""
     after = literal(key_value(kind, number))
-    where = f"BatchNumber gt {after} and {kind.status} eq 'Open'"
+    where = f"BatchNumber gt {after} and {kind.status} ne 'Posted' and {kind.status} ne 'Deleted'"
     if kind.record_type:
         where += f" and {equal(BatchRecordType=kind.record_type)}"
     return company.client.rows(kind.resource, where)

@@ -28,7 +28,6 @@ from consumers.systems.sage_300.odata import PROCESS, TEMPLATE, action, address
 from consumers.systems.sage_300.settings import Connection
 from schemas.reasons import SystemReason
 
-PAGES_MAX = 10_000
 _NOT_FOUND = "RecordNotFound"
 
 
@@ -86,7 +85,9 @@ class Client:
         if top:
             query["top"] = str(top)
         found: list[Json] = []
-        for _ in range(PAGES_MAX):
+        asked = set()
+        while True:
+            asked.add(tuple(query.items()))
             try:
                 answer = self._ask("GET", resource, query=query)
             except Fault as fault:
@@ -96,11 +97,12 @@ class Client:
                 raise Transient(f"Sage 300: {resource} answered without a list")
             found += page
             following = str(answer.get("@odata.nextLink") or "")
-            if top or not following or not page:
-                break
+            if top or not following:
+                return found
             # Only its parameters: behind a proxy its host is not ours, and gets no password.
             query = {k.removeprefix("$"): v for k, v in parse_qsl(urlsplit(following).query)}
-        return found
+            if tuple(query.items()) in asked:  # what was not read to its end says no to nothing
+                raise Transient(f"Sage 300: the pages of {resource} do not end")
 
     def only(self, resource: str) -> Json:
         """The one record of a resource of which a company has one: alone, or in a list."""

@@ -7,7 +7,7 @@ amounts and problems. Raised: what `consumers.errors` names.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -153,3 +153,22 @@ def money(row: Json, name: str) -> Decimal:
 def day(row: Json, name: str) -> str:
     """The date part of a timestamp that Sage 300 sent."""
     return str(row.get(name) or "")[:10]
+
+
+def kept_otherwise(held: Json, sent: Json, names: Iterable[str]) -> tuple[str, ...]:
+    """What Sage 300 has otherwise than `sent` would have it, of those names that `sent` has:
+    amounts to the cent, dates without their time, codes without separators."""
+    found = []
+    for name in names:
+        wanted = sent.get(name, "")
+        if isinstance(wanted, Decimal):
+            same = money(held, name) == wanted
+        else:
+            same = not wanted or _bare(held.get(name)) == _bare(wanted)
+        if not same:
+            found.append(f"{name}: Sage 300 {held.get(name) or '-'} ≠ Membri {wanted}")
+    return tuple(found)
+
+
+def _bare(value: object) -> str:
+    return str(value or "").partition("T")[0].replace("-", "")

@@ -16,13 +16,14 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import Task
-from consumers.systems.sage_300 import batches, documents
+from consumers.systems.sage_300 import batches, documents, receipts
 from consumers.systems.sage_300.batches import APPLICATIONS, Stage
 from consumers.systems.sage_300.company import Company, money
 from consumers.systems.sage_300.diagnosis import explained
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.markers import document_number, marker, parts
-from consumers.systems.sage_300.posting import Plan, post, requests
+from consumers.systems.sage_300.posting import Plan, post, requests, set_aside
+from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Invoice
 
@@ -61,18 +62,31 @@ def at_posting(company: Company, invoice: Invoice, corrected: Json | None) -> st
     return str(corrected["DocumentNumber"])
 
 
+def refuse_early(company: Company, invoice: Invoice, corrected: Json | None) -> None:
+    """Raises Rejected for what would keep a separate application from being posted once the
+    credit note itself is: no bank, a locked period."""
+    if corrected is None or at_posting(company, invoice, corrected):
+        return
+    if not documents.due(company, corrected):
+        return
+    receipts.bank(company)
+    for problem in company.closed_period(invoice.date, "AR", "BK", "GL"):
+        raise Rejected(problem.reason, field=problem.field, detail=problem.detail)
+
+
 def is_applied(company: Company, invoice: Invoice, row: Json) -> bool:
-    """Whether nothing is left to apply, as far as the books tell."""
+    """Whether nothing is left to apply, nor to clear away, as far as the books tell."""
     if invoice.kind != "credit_note" or invoice.corrects is None:
         return True
+    stage = _application(company, invoice)
+    if stage is not None:
+        return stage is Stage.POSTED
     if not documents.due(company, row):
         return True
     corrects = invoice.corrects
     number = corrects.reference.upper() or document_number(corrects.number, corrects.id)
     corrected = documents.owned(company, str(row["CustomerNumber"]), number)
-    if corrected is None or not documents.due(company, corrected):
-        return True
-    return _application(company, invoice) is Stage.POSTED
+    return corrected is None or not documents.due(company, corrected)
 
 
 def finish(company: Company, task: Task, invoice: Invoice, row: Json) -> None:
@@ -84,10 +98,21 @@ def finish(company: Company, task: Task, invoice: Invoice, row: Json) -> None:
     stage = _application(company, invoice)
     if stage is Stage.POSTED or (stage is None and not amount):
         return
+    if not amount and stage in (Stage.OPEN, Stage.READY):
+        _clear(company, task, invoice)
+        return
     plan = _plan(company, invoice, str(row["CustomerNumber"]), corrected, amount)
     posted = post(company, task.steps, plan)
     if batches.errors(posted.row):
         raise explained(company, task.steps, plan, posted, exceeding(company, task, invoice))
+
+
+def _clear(company: Company, task: Task, invoice: Invoice) -> None:
+    """Nothing is left to apply: whoever paid the invoice, or used the credit, was faster."""
+    for row in batches.standing(company, APPLICATIONS, marker("application", invoice.id)):
+        gone, words = set_aside(company, task.steps, APPLICATIONS, row)
+        if not gone:
+            raise Rejected(Reason.DIFFERS_FROM_BOOKS, detail=words)
 
 
 def exceeding(company: Company, task: Task, invoice: Invoice) -> Rejected | None:
@@ -157,10 +182,10 @@ def _plan(
         return str(entry.get("DocumentNumber")) == credit
 
     def differences(entry: Json) -> tuple[str, ...]:
-        held = {
-            str(line.get("DocumentNumber")): money(line, "CustomerReceiptAmount")
-            for line in entry.get("AppliedReceiptsAdjustments") or []
-        }
+        held: dict[str, Decimal] = {}
+        for line in entry.get("AppliedReceiptsAdjustments") or []:
+            on = str(line.get("DocumentNumber"))
+            held[on] = held.get(on, ZERO) + money(line, "CustomerReceiptAmount")
         if is_ours(entry) and held == {number: amount}:
             return ()
         return (f"application of {credit}: Sage 300 {_told(held)} ≠ {_told({number: amount})}",)

@@ -15,7 +15,7 @@ from consumers.system import Problem, Steps
 from consumers.systems.sage_300 import batches
 from consumers.systems.sage_300.company import Company
 from consumers.systems.sage_300.faults import Json
-from consumers.systems.sage_300.posting import Plan, Posted, set_aside
+from consumers.systems.sage_300.posting import Plan, Posted, withdraw
 from schemas.reasons import Reason
 
 _NO_CAUSE = "Sage 300 does not tell the reason here: see its posting errors report"
@@ -39,24 +39,46 @@ def explained(
         told.append(f"the {title} {number} was posted with errors ({count})")
     else:
         told.append(f"the {title} {number} is posted, and its entry is not in the books")
-    row = _error_batch(company, plan, posted)
-    if row is not None:
-        told.append(f"its entry went to the error batch {batches.number_of(row)}")
-        told.append(set_aside(company, steps, plan.kind, row)[1])
+    told += _withdrawn(company, plan, posted)
+    # Only now: a kill before would leave the error batch to be posted beside the next try.
     steps.remember(plan.kind.step, "")
     reason = cause.reason if cause else Reason.REFUSED_BY_SYSTEM
     return Rejected(reason, field=cause.field if cause else "", detail="; ".join(told))
 
 
-def _error_batch(company: Company, plan: Plan, posted: Posted) -> Json | None:
-    """The ledger's entries name it; in A/R it is a later open batch with our entry."""
+def _withdrawn(company: Company, plan: Plan, posted: Posted) -> list[str]:
+    """What became of the error batch, in words; empty when there is none."""
+    rows = _error_batches(company, plan, posted)
+    same = [row for row in rows if not _otherwise(plan, row)]
+    if len(same) == 1:
+        number = batches.number_of(same[0])
+        words = withdraw(company, plan.kind, same[0])[1]
+        return [f"its entry went to the error batch {number}", words]
+    if not rows:
+        return []
+    numbers = ", ".join(batches.number_of(row) for row in rows)
+    words = (
+        f"among {plan.kind.title} {numbers} is the error batch of this entry: look for what nobody"
+        " typed, and delete it without posting it"
+    )
+    return [words]
+
+
+def _error_batches(company: Company, plan: Plan, posted: Posted) -> list[Json]:
+    """The ledger's entries name it. In A/R it is a later batch with our entry, and somebody may
+    have typed the same document since: nothing that may be theirs is touched."""
     kind = plan.kind
     for entry in batches.entries(kind, posted.row):
         named = int(entry.get("ErrorBatch") or 0)
         if named:
-            return batches.read(company, kind, f"{named:06d}")
-    for row in batches.later_open(company, kind, posted.number):
-        held = batches.entries(kind, row)
-        if len(held) == 1 and plan.is_ours(held[0]):
-            return row
-    return None
+            row = batches.read(company, kind, f"{named:06d}")
+            return [row] if row is not None else []
+    return [
+        row
+        for row in batches.later_live(company, kind, posted.number)
+        if len(held := batches.entries(kind, row)) == 1 and plan.is_ours(held[0])
+    ]
+
+
+def _otherwise(plan: Plan, row: Json) -> bool:
+    return any(plan.differences(entry) for entry in batches.entries(plan.kind, row))

@@ -16,6 +16,7 @@ from consumers.systems.sage_300.batches import INVOICES, Kind
 from consumers.systems.sage_300.company import Company, money
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.odata import equal
+from consumers.systems.sage_300.posting import Posted
 from schemas.reasons import SystemReason
 
 RESOURCE = "AR/ARPostedDocuments"
@@ -41,6 +42,13 @@ def posted(company: Company, number: str, customer: str = "") -> list[Json]:
 def owned(company: Company, customer: str, number: str) -> Json | None:
     """The posted document of that customer and number."""
     return next(iter(posted(company, number, customer)), None)
+
+
+def is_of(row: Json, posted: Posted) -> bool:
+    """Whether a posted document or receipt is what that batch held. Should this version not name
+    the batch, a posting without errors tells it: numbers are unique for each customer."""
+    named = row.get("BatchNumber")
+    return str(named) == posted.number if named else not batches.errors(posted.row)
 
 
 def origin(company: Company, kind: Kind, row: Json) -> Origin:

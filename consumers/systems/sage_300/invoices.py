@@ -73,6 +73,8 @@ def _found(
     origin = documents.invoice_origin(company, row)
     mine = _is_marked(origin, lookup.record_id)
     wrong = _differences(company, row, origin, record, customer) if record else ()
+    if mine and record is not None:
+        wrong = (*wrong, *sales.dated_otherwise(origin.entry or row, record))
     other = owner(origin.description, "invoice")
     if other and not mine:
         wrong = (*wrong, f"it is the Membri invoice {other}")
@@ -112,7 +114,10 @@ def _on_its_way(
     for row in rows:
         entry = next(iter(batches.entries(INVOICES, row)), {})
         is_posted = batches.stage_of(INVOICES, row) is batches.Stage.POSTED
-        wrong = sales.differences(entry, record, customer) if record and is_posted else ()
+        wrong: tuple[str, ...] = ()
+        if record is not None and is_posted:
+            wrong = sales.differences(entry, record, customer)
+            wrong = (*wrong, *sales.dated_otherwise(entry, record))
         number = str(entry.get("DocumentNumber") or "")
         holder = str(entry.get("CustomerNumber") or "")
         return Found(
@@ -137,6 +142,7 @@ def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
     if row is None:
         customers.usable(company, customer, invoice.currency)
         target = credit_notes.target(company, task, invoice)
+        credit_notes.refuse_early(company, invoice, target)
         plan = _plan(company, invoice, customer, credit_notes.at_posting(company, invoice, target))
         posted = post(company, task.steps, plan)
         row = _verified(company, task, invoice, plan, posted)
@@ -178,16 +184,18 @@ def _plan(company: Company, invoice: Invoice, customer: str, apply_to: str) -> P
             and str(entry.get("DocumentNumber")) == number
         )
 
+    body = sales.body(company, invoice, customer, apply_to)
     return Plan(
         kind=INVOICES,
         description=marker("invoice", invoice.id),
-        body=sales.body(company, invoice, customer, apply_to),
+        body=body,
         differences=lambda entry: (
             *sales.differences(entry, invoice, customer),
             *_applies_elsewhere(entry, apply_to),
         ),
         refusal=lambda entry, wrong: sales.mismatch(entry, invoice, company.taxes(), tuple(wrong)),
         is_ours=is_ours,
+        outdated=lambda entry: sales.outdated(entry, body),
     )
 
 
@@ -203,6 +211,8 @@ def _refuse_another(company: Company, invoice: Invoice, row: Json, customer: str
     origin = documents.invoice_origin(company, row)
     wrong = _differences(company, row, origin, invoice, customer)
     mine = _is_marked(origin, invoice.id)
+    if mine:
+        wrong = (*wrong, *sales.dated_otherwise(origin.entry or row, invoice))
     if mine and not wrong:
         return
     if mine:
@@ -223,7 +233,7 @@ def _verified(company: Company, task: Task, invoice: Invoice, plan: Plan, posted
     Rejected when the posting moved it to an error batch."""
     customer, number = _customer(task), document_number(invoice.number, invoice.id)
     row = documents.owned(company, customer, number)
-    if row is not None and str(row.get("BatchNumber")) == posted.number:
+    if row is not None and documents.is_of(row, posted):
         held = documents.total(company, row)
         if held != invoice.total:
             detail = f"{documents.words(company, row)} ≠ Membri {invoice.total}"

@@ -42,8 +42,11 @@ def find(company: Company, lookup: Lookup) -> Found | None:
         reference = lookup.reference or ours
         rows = company.client.rows(RESOURCE, equal(JournalDetailReference=reference))
     if rows:
-        mine = any(str(row.get("JournalDetailReference")) == ours for row in rows)
-        return Found(_ref(rows[0]), by_marker=mine, differences=_posted_otherwise(rows, record))
+        own = _of(rows, ours)
+        wrong = _posted_otherwise(own or rows, record)
+        if own and record is not None:
+            wrong = (*wrong, *_dated_otherwise(own, record))
+        return Found(_ref((own or rows)[0]), by_marker=bool(own), differences=wrong)
     if lookup.reference:
         return None
     for batch in batches.standing(company, JOURNALS, marker("journal_entry", lookup.record_id)):
@@ -75,7 +78,7 @@ def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
         posted = post(company, task.steps, plan)
         rows = _verified(company, task, entry, plan, posted)
         action = Action.CREATED if posted.made else Action.ADOPTED
-    wrong = _posted_otherwise(rows, entry)
+    wrong = (*_posted_otherwise(rows, entry), *_dated_otherwise(rows, entry))
     if wrong:
         raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail="; ".join(wrong))
     return Receipt(_ref(rows[0]), action)
@@ -152,11 +155,12 @@ def _entered_otherwise(
     header: Json, entry: JournalEntry, deferred: str, earned: str
 ) -> tuple[str, ...]:
     """What an entered header has otherwise, both figures."""
-    wanted = {_plain(deferred): entry.amount, _plain(earned): -entry.amount}
-    held = {
-        _plain(str(line.get("AccountNumber"))): money(line, "Amount")
-        for line in header.get("JournalDetails") or []
-    }
+    wanted = {_plain(deferred): entry.amount}
+    wanted[_plain(earned)] = wanted.get(_plain(earned), ZERO) - entry.amount
+    held: dict[str, Decimal] = {}
+    for line in header.get("JournalDetails") or []:
+        account = _plain(str(line.get("AccountNumber")))
+        held[account] = held.get(account, ZERO) + money(line, "Amount")
     found = []
     if held != wanted:
         found.append(f"Sage 300 {_told(held)} ≠ Membri {_told(wanted)}")
@@ -180,6 +184,16 @@ def _by_batch(company: Company, number: str) -> list[Json]:
     return company.client.rows(RESOURCE, equal(BatchNumber=number))
 
 
+def _of(rows: Sequence[Json], reference: str) -> list[Json]:
+    return [row for row in rows if str(row.get("JournalDetailReference")) == reference]
+
+
+def _dated_otherwise(rows: Sequence[Json], entry: JournalEntry) -> tuple[str, ...]:
+    """The date of a posted entry of ours decides its period."""
+    kept, wanted = day(rows[0], "JournalDate"), entry.date.isoformat()
+    return () if kept in ("", wanted) else (f"date: Sage 300 {kept} ≠ Membri {wanted}",)
+
+
 def _posted_otherwise(rows: Sequence[Json], entry: JournalEntry | None) -> tuple[str, ...]:
     if entry is None:
         return ()
@@ -193,9 +207,9 @@ def _verified(
 ) -> list[Json]:
     """The posted transactions of that batch. Raises Rejected when the posting moved the entry to
     an error batch."""
-    rows = _by_batch(company, posted.number)
+    rows = _of(_by_batch(company, posted.number), entry_number(entry.id))
     if rows:
-        return rows
+        return rows  # ours alone: whoever posted our batch may have added to it
     company.lists.forget()
     raise explained(company, task.steps, plan, posted, problem(check(company, entry)))
 

@@ -68,6 +68,8 @@ def _found(
     if record is not None:
         origin = documents.origin(company, RECEIPTS, row)
         wrong = receipts.differences(origin.entry or row, record, customer)
+        if mine:
+            wrong = (*wrong, *receipts.dated_otherwise(origin.entry or row, record))
     return Found(_ref(row), by_marker=mine, differences=wrong)
 
 
@@ -77,7 +79,10 @@ def _on_its_way(
     for row in batches.standing(company, RECEIPTS, marker("payment", lookup.record_id)):
         entry = next(iter(batches.entries(RECEIPTS, row)), {})
         is_posted = batches.stage_of(RECEIPTS, row) is batches.Stage.POSTED
-        wrong = receipts.differences(entry, record, customer) if record and is_posted else ()
+        wrong: tuple[str, ...] = ()
+        if record is not None and is_posted:
+            wrong = receipts.differences(entry, record, customer)
+            wrong = (*wrong, *receipts.dated_otherwise(entry, record))
         return Found(_ref(entry), by_marker=True, differences=wrong, unfinished=not is_posted)
     return None
 
@@ -91,7 +96,9 @@ def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
     row = _posted(company, number, customer, any_number=False)
     if row is not None:
         origin = documents.origin(company, RECEIPTS, row)
-        wrong = receipts.differences(origin.entry or row, payment, customer)
+        held = origin.entry or row
+        wrong = receipts.differences(held, payment, customer)
+        wrong = (*wrong, *receipts.dated_otherwise(held, payment))
         if wrong:
             raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail="; ".join(wrong))
         return Receipt(_ref(row), Action.ADOPTED)
@@ -158,13 +165,15 @@ def _plan(company: Company, payment: Payment, customer: str, paid: Mapping[str, 
         told = "; ".join(wrong if isinstance(wrong, tuple) else ())
         return Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail=told)
 
+    body = receipts.body(company, payment, customer, paid)
     return Plan(
         kind=RECEIPTS,
         description=marker("payment", payment.id),
-        body=receipts.body(company, payment, customer, paid),
+        body=body,
         differences=lambda entry: receipts.differences(entry, payment, customer, paid),
         refusal=refusal,
         is_ours=lambda entry: str(entry.get("CheckReceiptNumber")) == number,
+        outdated=lambda entry: receipts.outdated(company, entry, body),
     )
 
 
@@ -173,7 +182,7 @@ def _verified(company: Company, task: Task, payment: Payment, plan: Plan, posted
     Rejected when the posting moved it to an error batch."""
     customer = str(plan.body["ReceiptsAdjustments"][0]["CustomerNumber"])
     row = _posted(company, receipt_number(payment.id), customer, any_number=False)
-    if row is not None and str(row.get("BatchNumber")) == posted.number:
+    if row is not None and documents.is_of(row, posted):
         return row
     cause: Rejected | None = None
     try:

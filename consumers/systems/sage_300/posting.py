@@ -27,7 +27,9 @@ from schemas.reasons import Reason
 class Plan:
     """What is to be posted. `differences(entry)`: what Sage 300 made otherwise, both figures;
     `refusal(entry, differences)`: how it is told; `is_ours(entry)`: the same customer and number,
-    so that an unposted batch may be replaced."""
+    so that an unposted batch may be replaced; `outdated(entry)`: what an unposted batch of an
+    earlier try has otherwise than would be sent now, dates and accounts included. A new batch is
+    not asked for that: a server may write them in another way than they were sent."""
 
     kind: Kind
     description: str
@@ -35,6 +37,7 @@ class Plan:
     differences: Callable[[Json], Sequence[str]]
     refusal: Callable[[Json, Sequence[str]], Rejected]
     is_ours: Callable[[Json], bool]
+    outdated: Callable[[Json], Sequence[str]] = lambda _: ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def post(company: Company, steps: Steps, plan: Plan) -> Posted:
     elif stage is Stage.POSTING:
         row = _wait(company, plan.kind, row)
     if batches.stage_of(plan.kind, row) is not Stage.POSTED:
-        raise _not_posted(plan.kind, row)
+        raise _not_posted(steps, plan.kind, row)
     return Posted(row, made)
 
 
@@ -134,8 +137,8 @@ def _as_planned(
 ) -> tuple[Json, bool]:
     """The batch, once it is what Membri says; what an earlier try left otherwise is replaced."""
     wrong = _wrong(plan, row)
-    if wrong and not made:
-        _clear(company, steps, plan, row, wrong)
+    if not made and (wrong or plan.outdated(_entry(plan, row))):
+        _clear(company, steps, plan, row, wrong or plan.outdated(_entry(plan, row)))
         row, made = _create(company, steps, plan), True
         wrong = _wrong(plan, row)
     if not wrong:
@@ -160,12 +163,16 @@ def _clear(company: Company, steps: Steps, plan: Plan, row: Json, wrong: Sequenc
     """Sets an unposted batch of an earlier version aside. Raises Rejected when it may be anything
     else, or when it cannot be set aside: there would be two."""
     number = batches.number_of(row)
-    words = f"{plan.kind.title} {number} is not posted yet and was changed in Sage 300"
+    words = (
+        f"the {plan.kind.title} {number} of an earlier try is not posted and holds something else:"
+        " delete it in Sage 300, then send again"
+    )
     is_ours = len(batches.entries(plan.kind, row)) == 1 and plan.is_ours(_entry(plan, row))
     if is_ours:
         gone, words = set_aside(company, steps, plan.kind, row)
         if gone:
             return
+    steps.remember(plan.kind.step, "")  # once it was deleted, sending again is meant
     detail = f"{'; '.join(wrong)}; {words}"
     raise Rejected(Reason.DIFFERS_FROM_BOOKS, detail=detail)
 
@@ -176,9 +183,20 @@ def set_aside(company: Company, steps: Steps, kind: Kind, row: Json) -> tuple[bo
     (whether our marker is off it, what became of it in words). Raises Unavailable, OutcomeUnknown,
     Transient: it is then met again, by its description.
     """
+    steps.remember(kind.step, "")  # before: a batch that we delete is not one that others deleted
+    return withdraw(company, kind, row)
+
+
+def withdraw(company: Company, kind: Kind, row: Json) -> tuple[bool, str]:
+    """`set_aside` for a batch that no step remembers: an error batch."""
     number, description = batches.number_of(row), str(row.get("Description") or "")
-    steps.remember(kind.step, "")
-    if batches.stage_of(kind, row) is Stage.READY:
+    stage = batches.stage_of(kind, row)
+    if stage is Stage.DELETED:
+        return True, f"the {kind.title} {number} of Sage 300 is deleted"
+    if stage not in (Stage.OPEN, Stage.READY):
+        said = row.get(kind.status)
+        return False, f"the {kind.title} {number} of Sage 300 is {said}: look at what it holds"
+    if stage is Stage.READY:
         _change(company, kind, row, Stage.OPEN)
     where = batches.path(kind, number)
     if _done(company, where, batches.status_body(company, kind, Stage.DELETED)):
@@ -243,16 +261,21 @@ def _wait(company: Company, kind: Kind, row: Json) -> Json:
     give_up_s = company.client.left_s() - wait_s
     while batches.stage_of(kind, row) is Stage.POSTING:
         if company.client.left_s() <= give_up_s:
-            detail = f"Sage 300: {kind.title} {number}: Post in Progress"
+            detail = (
+                f"Sage 300: {kind.title} {number}: Post in Progress; if nobody is posting any more,"
+                " the posting stopped half-way: let Sage 300 recover that batch, then send again"
+            )
             raise Transient(detail, retry_after_s=wait_s)
-        company.sleep(company.connection.posting_poll_s)
+        company.sleep(min(company.connection.posting_poll_s, company.client.left_s()))
         row = batches.read(company, kind, number) or row
     return row
 
 
-def _not_posted(kind: Kind, row: Json) -> Rejected:
+def _not_posted(steps: Steps, kind: Kind, row: Json) -> Rejected:
     number, said = batches.number_of(row), row.get(kind.status)
     detail = f"Sage 300: the {kind.title} {number} is {said} and was not posted"
+    if batches.stage_of(kind, row) is Stage.DELETED:
+        steps.remember(kind.step, "")  # said here, not once more when it is sent again
     if batches.stage_of(kind, row) is Stage.READY:
         detail += (
             "; is « Force Listing of All Batches » or « Force Printing of Deposit Slips » on? Turn"

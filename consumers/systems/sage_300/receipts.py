@@ -13,7 +13,7 @@ from decimal import Decimal
 from consumers.errors import Rejected
 from consumers.system import Problem
 from consumers.systems.sage_300.batches import RECEIPTS
-from consumers.systems.sage_300.company import Company, money
+from consumers.systems.sage_300.company import Company, day, kept_otherwise, money
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.lists import BANKS, PAYMENT_CODES, is_usable
 from consumers.systems.sage_300.markers import marker, receipt_number
@@ -39,7 +39,7 @@ def check(company: Company, payment: Payment) -> Iterator[Problem]:
             field = f"allocations.{number}.amount"
             yield Problem(Reason.AMOUNT_NOT_POSITIVE, field, f"{allocation.amount}")
     try:
-        _bank(company)
+        bank(company)
         _payment_code(company, payment)
     except Rejected as error:
         yield Problem(error.reason, error.field, error.detail)
@@ -82,7 +82,7 @@ def body(company: Company, payment: Payment, customer: str, paid: Mapping[str, D
         "BatchRecordType": kind,
         "BatchDate": date,
         "Description": marker("payment", payment.id),
-        "BankCode": _bank(company),
+        "BankCode": bank(company),
         "ReceiptsAdjustments": [entry],
     }
 
@@ -112,7 +112,23 @@ def _told(amounts: Mapping[str, Decimal]) -> str:
     return ", ".join(f"{amount} → {number}" for number, amount in sorted(amounts.items())) or "-"
 
 
-def _bank(company: Company) -> str:
+def outdated(company: Company, entry: Json, made: Json) -> tuple[str, ...]:
+    """What an unposted entry has otherwise than what would be sent now, beside its amounts."""
+    (sent,) = made[_ENTRY]
+    dates = ("ReceiptDateAdjustmentDate", company.connection.receipt_posting_date)
+    return kept_otherwise(entry, sent, (*dates, "PaymentCode"))
+
+
+def dated_otherwise(held: Json, payment: Payment) -> tuple[str, ...]:
+    """The date of a receipt of ours, as entered or as posted."""
+    kept = day(held, "ReceiptDateAdjustmentDate") or day(held, "ReceiptDate")
+    if not kept or kept == payment.date.isoformat():
+        return ()
+    return (f"date: Sage 300 {kept} ≠ Membri {payment.date.isoformat()}",)
+
+
+def bank(company: Company) -> str:
+    """The bank of the settings. Raises Rejected(unknown_account), Unavailable."""
     code = company.bank()
     row = company.lists.entry(company.client, BANKS, code)
     if row is None or not is_usable(row):

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import DraftLine, Problem
-from consumers.systems.sage_300.company import Company, money
+from consumers.systems.sage_300.company import Company, day, kept_otherwise, money
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.lists import TERMS, is_usable
 from consumers.systems.sage_300.markers import document_number, marker
@@ -173,6 +173,27 @@ def differences(entry: Json, invoice: Invoice, customer: str) -> tuple[str, ...]
         if wanted and str(entry.get(name) or "") != wanted:
             found.append(f"{name}: Sage 300 {entry.get(name)} ≠ {wanted}")
     return tuple(found)
+
+
+def outdated(entry: Json, made: Json) -> tuple[str, ...]:
+    """What an unposted entry has otherwise than what would be sent now, beside its totals."""
+    (sent,) = made["Invoices"]
+    lines, kept = sent["InvoiceDetails"], entry.get("InvoiceDetails") or []
+    if len(lines) != len(kept):
+        return (f"lines: Sage 300 {len(kept)} ≠ Membri {len(lines)}",)
+    names = ("RevenueAccount", "DistributionCode", "ExtendedAmountWithTIP")
+    found = [*kept_otherwise(entry, sent, ("DocumentDate", "PostingDate", "DueDate"))]
+    for held, line in zip(kept, lines, strict=True):
+        found += kept_otherwise(held, line, names)
+    return tuple(found)
+
+
+def dated_otherwise(held: Json, invoice: Invoice) -> tuple[str, ...]:
+    """The date of what we posted ourselves; a document typed by hand may have another one."""
+    kept = day(held, "DocumentDate")
+    if not kept or kept == invoice.date.isoformat():
+        return ()
+    return (f"date: Sage 300 {kept} ≠ Membri {invoice.date.isoformat()}",)
 
 
 def mismatch(entry: Json, invoice: Invoice, taxes: Taxes, wrong: tuple[str, ...]) -> Rejected:
