@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from consumers.batch import Item
@@ -26,6 +27,7 @@ from consumers.ordering import (
     created_once,
     fate_unknown,
 )
+from schemas.days import midnight
 from schemas.events import JournalEntryToTransfer, Withdrawn
 from schemas.reasons import Reason, WaitReason
 from schemas.records import JournalEntry, fingerprint
@@ -53,9 +55,18 @@ def by_date(items: Iterable[Item]) -> list[Item]:
     return sorted(items, key=place)
 
 
-def opens_at(entry: JournalEntry) -> float:
-    """When it may be sent, in epoch seconds; 0 for what need not wait."""
-    return 0.0 if entry.not_before is None else entry.not_before.timestamp()
+@dataclass(frozen=True)
+class Opening:
+    """When entries may be sent. Our poller says it in each event; of those that say no time (an
+    older poller's, another program's) the chapter's settings do: `upfront`, or on their date."""
+
+    upfront: bool = False
+
+    def of(self, entry: JournalEntry) -> float:
+        """In epoch seconds; 0 for what need not wait."""
+        if entry.not_before is not None:
+            return entry.not_before.timestamp()
+        return 0.0 if self.upfront else midnight(entry.date).timestamp()
 
 
 def is_repeated(item: Item, entry: Entry | None) -> bool:
@@ -87,9 +98,11 @@ def gate_entry(
     *,
     fingerprint: str,
     dataversion: str,
+    opens: float,
     now: float,
 ) -> Decision:
-    """The decision for an entry: its payment first, then its date (domain, rule 11).
+    """The decision for an entry: its payment first, then its date (domain, rule 11). `opens`: when
+    it may be sent, `now`: both in epoch seconds.
 
     A payment that the ledger has lost and that Membri has as transferred keeps no entry from
     waiting for its date; it is looked for when that comes.
@@ -101,7 +114,6 @@ def gate_entry(
     early = created_once(entry, "", fingerprint, dataversion)
     if early is not None:
         return early
-    opens = opens_at(record)
     needs = Key(Entity.PAYMENT, record.payment_id)
     paid, status = others.get(needs), record.payment.status if record.payment else None
     there = paid is not None and paid.state is State.DONE
@@ -113,13 +125,15 @@ def gate_entry(
     return Send(Look.FIRST)
 
 
-def earlier_ones(items: Iterable[Item], due: Iterable[Wait], now: float) -> list[Wait]:
+def earlier_ones(
+    items: Iterable[Item], due: Iterable[Wait], opening: Opening, now: float
+) -> list[Wait]:
     """Of what is due besides this batch, what must go before it: entries of the same accounts with
     an earlier date. Those that were waiting for one payment are due all at the same moment, and a
     batch may hold but some of them."""
     latest: dict[str, dt.date] = {}
     for record in filter(None, map(entry_of, items)):
-        if opens_at(record) <= now:
+        if opening.of(record) <= now:
             known = latest.get(record.account_id, record.date)
             latest[record.account_id] = max(known, record.date)
     return [
@@ -143,10 +157,11 @@ def _date_of(wait: Wait) -> dt.date | None:
 
 def maybe_in_books(entry: Entry | None, record: JournalEntry | None, now: float) -> bool:
     """Whether the books must be asked before an entry counts as cancelled in time. An entry that
-    the ledger does not know, and whose date came, may have been sent by a ledger that was lost."""
+    the ledger does not know may have been sent by a ledger that was lost: one that says no time
+    also before its date, since the chapter may have been `upfront` then."""
     if entry is not None:
         return fate_unknown(entry)
-    return record is not None and opens_at(record) <= now
+    return record is not None and Opening(upfront=True).of(record) <= now
 
 
 def told_of(record: JournalEntry, reference: str) -> str:

@@ -16,7 +16,7 @@ from consumers.attempt import Attempt, BugRun, Closed, Failed, Work, ending_of
 from consumers.batch import WAVES, Batch, Item, gather, wave
 from consumers.bookkeeping import Bookkeeper
 from consumers.crew import Crew, Planned
-from consumers.deferring import by_date, earlier_ones, entry_of, gate_entry, is_repeated, opens_at
+from consumers.deferring import Opening, by_date, earlier_ones, entry_of, gate_entry, is_repeated
 from consumers.errors import Unavailable
 from consumers.knowledge import Knowledge, LeaseKeeper, LedgerSteps
 from consumers.ledger.port import Changes, Entry, Ledger, State, Wait
@@ -69,14 +69,17 @@ class Engine:
         now: Callable[[], float] = time.time,
         observer: Observer = unobserved,
         dead_letter_run_max: int = 20,
+        upfront: bool = False,
     ) -> None:
-        """`executor` None runs records one after the other, in the caller's thread."""
+        """`executor` None runs records one after the other, in the caller's thread. `upfront`:
+        entries of deferred revenue that say no time go at once, otherwise on their date."""
         self._system = system
         self._name = system.declaration.name
         self._ledger = ledger
         self._chapter = chapter
         self._lease = lease
         self._now = now
+        self._opening = Opening(upfront=upfront)
         self._observer = observer
         self._book = Bookkeeper(
             Teller(failed_by, self._name, chapter, now), self._name, policy, now
@@ -181,8 +184,8 @@ class Engine:
             subject, record = self._subject(item, known), entry_of(item)
             if record is None:
                 raise TypeError(f"{item.key} is no entry")
-            is_due = opens_at(record) <= self._now()
-            if is_due and not self._recovered(subject, known):
+            opens = self._opening.of(record)
+            if opens <= self._now() and not self._recovered(subject, known):
                 continue
             decision = gate_entry(
                 record,
@@ -190,6 +193,7 @@ class Engine:
                 known.entries,
                 fingerprint=subject.fingerprint,
                 dataversion=subject.dataversion,
+                opens=opens,
                 now=self._now(),
             )
             self._plan_or_put_off(subject, decision, known, planned)
@@ -201,7 +205,7 @@ class Engine:
             return []
         due = self._ledger.due(self._now(), len(batch.items) + _DUE_MORE)
         others = [wait for wait in due if wait.key not in batch.items]
-        waits = earlier_ones(fresh, others, self._now())
+        waits = earlier_ones(fresh, others, self._opening, self._now())
         earlier = gather((), waits, system=self._name, chapter=self._chapter)
         known.learn(self._ledger, earlier)
         return [*fresh, *earlier.items.values()]

@@ -68,7 +68,9 @@ class Consumer:
         observer: Observer = unobserved,
         now: Callable[[], float] = time.time,
         owner: str = "",
+        upfront: bool = False,
     ) -> None:
+        """`upfront`: whether the chapter's deferred revenue is sent at once, dated ahead."""
         self._broker = broker
         self._system = system
         self._ledger = ledger
@@ -78,6 +80,7 @@ class Consumer:
         self._observer = observer
         self._now = now
         self._owner = owner or process_name()
+        self._upfront = upfront
         self._name = system.declaration.name
         self._queue = work_queue(self._name, chapter)
         in_time = int(system.declaration.rate_per_s * self._limits.batch_s)
@@ -115,6 +118,7 @@ class Consumer:
                     now=self._now,
                     observer=self._observer,
                     dead_letter_run_max=self._limits.dead_letter_run_max,
+                    upfront=self._upfront,
                 )
                 while not self._stop.is_set():
                     lease.current()

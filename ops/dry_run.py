@@ -212,6 +212,7 @@ def dry_run(
     *,
     chapter: str,
     appends: bool = False,
+    upfront: bool = False,
     now: Callable[[], float] = time.time,
     on_look: Callable[[int], None] = lambda _: None,
 ) -> DryRun:
@@ -234,6 +235,7 @@ def dry_run(
             policy=RetryPolicy(),
             now=now,
             dead_letter_run_max=len(deliveries) + _WAITING_MAX,
+            upfront=upfront,
         )
         result = engine.run(deliveries, _entries_waiting(ledger))
     if result.closed is not None:

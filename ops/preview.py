@@ -195,6 +195,7 @@ def _chapter(
             deliveries,
             chapter=chapter.slug,
             appends=chapter.settings.duplicate_names == "append_number",
+            upfront=chapter.settings.deferred_revenue == "upfront",
             # Accounts that documents bring along are looked at too, and counted by nobody.
             on_look=lambda done: progress(
                 chapter.slug, min(done, len(deliveries)), len(deliveries)

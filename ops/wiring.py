@@ -231,6 +231,7 @@ def consumer(
             stop=stop,
             limits=settings.consumer.limits(),
             observer=observer,
+            upfront=chapter.settings.deferred_revenue == "upfront",
         )
     finally:
         target.close()

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from schemas.chapters import ChapterSettings, DeferralStart
+from schemas.days import midnight
 from schemas.money import CENT, ZERO, cents
 from schemas.records import (
     DUES,
@@ -32,8 +32,6 @@ from schemas.records import (
     fingerprint,
 )
 
-ZONE = ZoneInfo("America/Toronto")
-"""Montréal's clock, under the name that every time zone database has."""
 _ENTRIES = uuid.UUID("7f0d3c52-3b0f-5f2e-9d55-6d656d627269")
 
 
@@ -184,11 +182,6 @@ def _day_of(month: int, day: Literal["first", "last"]) -> dt.date:
     year, index = divmod(month, 12)
     last = calendar.monthrange(year, index + 1)[1]
     return dt.date(year, index + 1, 1 if day == "first" else last)
-
-
-def midnight(day: dt.date) -> dt.datetime:
-    """When `day` begins in Montréal, in UTC."""
-    return dt.datetime.combine(day, dt.time(), ZONE).astimezone(dt.UTC)
 
 
 def entry_id(payment_id: str, period: int) -> str:

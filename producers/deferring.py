@@ -18,7 +18,6 @@ from decimal import Decimal
 from producers.chapters import Chapter
 from producers.clock import SYSTEM_CLOCK, Clock
 from producers.deferral import (
-    ZONE,
     Terms,
     deferrable,
     schedule,
@@ -29,6 +28,7 @@ from producers.deferral import (
 from producers.deferral_state import DeferralState, Deferred
 from producers.membri import Fetched, Membri
 from producers.publishing import Publication
+from schemas.days import ZONE
 from schemas.events import Origin, ToTransfer, Withdrawn, new_traceparent, to_transfer, withdrawn
 from schemas.money import ZERO
 from schemas.records import DocumentRef, Invoice, JournalEntry, Payment

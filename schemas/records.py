@@ -179,8 +179,9 @@ class Payment(Part):
 class JournalEntry(Part):
     """One period of a deferred revenue: from the deferred account to the revenue account.
 
-    `payment`: the dues payment as Membri has it. `not_before`: when it may be sent at the
-    earliest, None for at once; `date` is the day it is posted on, whenever it is sent.
+    `payment`: the dues payment as Membri has it. `date` is the day it is posted on, whenever it is
+    sent. `not_before`: when it may be sent at the earliest; None leaves that to the chapter's
+    settings: at once where they say `upfront`, else on its date.
     """
 
     entity: ClassVar[Entity] = Entity.JOURNAL_ENTRY

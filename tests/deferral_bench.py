@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import replace
 
 from consumers.system import Declaration
-from producers.deferral import Terms, midnight, schedule, version_of
+from producers.deferral import Terms, schedule, version_of
+from schemas.days import midnight
 from schemas.events import withdrawn
 from schemas.records import DocumentRef, InvoiceType, JournalEntry
 from schemas.statuses import Entity, Status
@@ -81,8 +82,11 @@ class EntryBench(Bench):
 
     books: EntryBooks
 
-    def __init__(self, books: EntryBooks | None = None, *, paid: bool = True) -> None:
-        super().__init__(books or entry_books())
+    def __init__(
+        self, books: EntryBooks | None = None, *, paid: bool = True, **options: object
+    ) -> None:
+        # Entries that say no time go at once, unless a test says that the chapter does otherwise.
+        super().__init__(books or entry_books(), **{"upfront": True, **options})
         self.at(dt.date(2026, 1, 12), hour=12)
         if paid:
             self.pay()

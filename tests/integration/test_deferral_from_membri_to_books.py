@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from consumers.system import Declaration
-from producers.deferral import ZONE
 from producers.poll_state import PollState
+from schemas.days import ZONE
 from schemas.money import total
 from schemas.records import Account, Payment
 from schemas.statuses import Entity

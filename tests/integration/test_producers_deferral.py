@@ -13,10 +13,11 @@ import pytest
 
 from producers.chapters import Chapters
 from producers.columns import load_mapping
-from producers.deferral import ZONE, entry_id
+from producers.deferral import entry_id
 from producers.deferring import Deferring
 from producers.membri import Membri
 from producers.poll_state import PollState
+from schemas.days import ZONE
 from schemas.events import JournalEntryToTransfer, Withdrawn
 from schemas.money import total
 from schemas.reasons import Reason

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from consumers.errors import OutcomeUnknown
 from consumers.ledger.port import Key, State
 from consumers.system import Receipt, Task
-from producers.deferral import Terms, midnight
+from producers.deferral import Terms
+from schemas.days import midnight
 from schemas.records import JournalEntry
 from schemas.statuses import Entity
 from schemas.wire.channel import Delivery

@@ -18,13 +18,13 @@ from producers.deferral import (
     dates,
     deferrable,
     entry_id,
-    midnight,
     schedule,
     shares,
     straight_line,
     version_of,
     version_of_all,
 )
+from schemas.days import midnight
 from schemas.chapters import ChapterSettings
 from schemas.money import ZERO, total
 from schemas.records import DocumentRef, Invoice, InvoiceType, JournalEntry, Payment
