@@ -1,4 +1,4 @@
-"""How a line of Membri is taxed, in Business Central's groups."""
+"""How a line of Membri is taxed, and its quantity and price in Business Central."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from consumers.systems._taxes import Treatment, treatments
 from consumers.systems.business_central.sales import priced
-from consumers.systems.business_central.taxes import Treatment, treatments
 from schemas.records import Line
 from tests.contracts.conformance_world import an_account, an_invoice
 

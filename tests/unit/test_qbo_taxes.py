@@ -8,13 +8,8 @@ from typing import Any
 
 import pytest
 
-from consumers.systems.quickbooks_online.taxes import (
-    TaxCodes,
-    Treatment,
-    UnknownTax,
-    override,
-    treatments,
-)
+from consumers.systems._taxes import Treatment, treatments
+from consumers.systems.quickbooks_online.taxes import TaxCodes, UnknownTax, override
 from schemas.records import Account, Invoice, Line
 
 RATES: list[dict[str, Any]] = [

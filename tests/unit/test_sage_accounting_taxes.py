@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.systems.sage_accounting.taxes import TaxRates, Treatment, UnknownTax, line_taxes
+from consumers.systems._taxes import Treatment
+from consumers.systems.sage_accounting.taxes import TaxRates, UnknownTax, line_taxes
 from schemas.money import cents
 from schemas.records import Account, Invoice, Line
 

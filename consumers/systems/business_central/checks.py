@@ -16,24 +16,18 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from consumers.system import Health, SettingCheck
+from consumers.systems._taxes import RATES, Treatment
 from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company, allowed
 from consumers.systems.business_central.faults import Json
 from consumers.systems.business_central.keys import code, plain_enum
 from consumers.systems.business_central.lists import ShortList, postable
-from consumers.systems.business_central.taxes import GST, QST, USUAL, Treatment
+from consumers.systems.business_central.taxes import USUAL
 from schemas.reasons import SettingReason
 from schemas.records import DUES
 
 _MONTHS_AHEAD = 12
 _SAMPLE = 50
-_RATES: dict[Treatment, Decimal] = {
-    Treatment.TAXABLE: GST + QST,
-    Treatment.GST_ONLY: GST,
-    Treatment.QST_ONLY: QST,
-    Treatment.EXEMPT: Decimal(0),
-    Treatment.ZERO_RATED: Decimal(0),
-}
 
 
 def examine(company: Company) -> Health:
@@ -156,7 +150,7 @@ def _tax_group(
     setting = f"accounts.tax_codes.{treatment}"
     if company.lists.entry(company.client, "taxGroups", value) is None:
         return SettingCheck(setting, value, SettingReason.NOT_FOUND)
-    wanted = _RATES[treatment]
+    wanted = sum(RATES[treatment], Decimal(0))
     rates = {
         Decimal(str(line.get("taxPercent") or 0))
         for line in sample

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 
 from consumers.errors import Unavailable
 from consumers.system import Health
+from consumers.systems._taxes import Treatment
 from consumers.systems.quickbooks_online.company import Company
 from consumers.systems.quickbooks_online.lists import ListKind
-from consumers.systems.quickbooks_online.taxes import Treatment, UnknownTax
+from consumers.systems.quickbooks_online.taxes import UnknownTax
 from schemas.reasons import SystemReason
 
 

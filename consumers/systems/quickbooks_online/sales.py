@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import DraftLine, Problem
+from consumers.systems._taxes import Treatment, treatments
 from consumers.systems.quickbooks_online.company import (
     Company,
     address,
@@ -25,14 +26,7 @@ from consumers.systems.quickbooks_online.faults import Json
 from consumers.systems.quickbooks_online.fields import cut, too_long
 from consumers.systems.quickbooks_online.lists import RECHECK_S
 from consumers.systems.quickbooks_online.markers import marker
-from consumers.systems.quickbooks_online.taxes import (
-    TaxCode,
-    Treatment,
-    UnknownTax,
-    computed,
-    override,
-    treatments,
-)
+from consumers.systems.quickbooks_online.taxes import TaxCode, UnknownTax, computed, override
 from schemas.money import ZERO, cents, total
 from schemas.reasons import Reason
 from schemas.records import Invoice, Line

@@ -11,39 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 
+from consumers.systems._taxes import GST, HUNDRED, QST, RATES, Treatment, named_like
 from consumers.systems.quickbooks_online.faults import Json
 from schemas.money import ZERO, cents, total
-from schemas.records import Invoice, Line
-
-GST = Decimal(5)
-QST = Decimal("9.975")
-_HUNDRED = Decimal(100)
-
-
-class Treatment(StrEnum):
-    """How a line is taxed; the keys of `[chapters.accounts] tax_codes`."""
-
-    TAXABLE = "taxable"
-    GST_ONLY = "gst_only"
-    QST_ONLY = "qst_only"
-    EXEMPT = "exempt"
-    ZERO_RATED = "zero_rated"
-
-
-RATES: dict[Treatment, tuple[Decimal, ...]] = {
-    Treatment.TAXABLE: (GST, QST),
-    Treatment.GST_ONLY: (GST,),
-    Treatment.QST_ONLY: (QST,),
-    Treatment.EXEMPT: (),
-    Treatment.ZERO_RATED: (),
-}
-# Both are made of no rate at all, and differ only on the tax return: here a name must help.
-_UNTAXED_WORDS = {
-    Treatment.EXEMPT: ("exempt", "exon"),
-    Treatment.ZERO_RATED: ("zero", "zéro", "détax", "detax"),
-}
+from schemas.records import Invoice
 
 
 class UnknownTax(Exception):
@@ -78,7 +50,7 @@ class TaxCodes:
             return self._configured(treatment, asked)
         fitting = [code for code in self.codes if code.taxed_rates == RATES[treatment]]
         if not RATES[treatment] and len(fitting) > 1:
-            fitting = [code for code in fitting if _named_like(code, treatment)]
+            fitting = [code for code in fitting if named_like(code.name, treatment)]
         if len(fitting) == 1:
             return fitting[0]
         rates = " + ".join(f"{rate} %" for rate in RATES[treatment]) or "0 %"
@@ -119,44 +91,6 @@ def _tax_code(code: Json, usable: Mapping[str, Decimal]) -> TaxCode | None:
     return TaxCode(str(code["Id"]), str(code.get("Name", "")), rates)
 
 
-def _named_like(code: TaxCode, treatment: Treatment) -> bool:
-    name = code.name.casefold()
-    return any(word in name for word in _UNTAXED_WORDS[treatment])
-
-
-def treatments(invoice: Invoice) -> list[Treatment]:
-    """How each line of the invoice is taxed.
-
-    Membri may hold the taxes by line, or on the invoice alone with a taxable flag on its lines.
-    """
-    by_line = any(line.gst or line.qst for line in invoice.lines)
-    flagged = any(line.taxable for line in invoice.lines)
-    found = []
-    for line in invoice.lines:
-        if by_line or not (invoice.gst or invoice.qst):
-            found.append(_treatment(line.gst, line.qst, line))
-        elif line.taxable or not flagged:
-            found.append(_treatment(invoice.gst, invoice.qst, line))
-        else:
-            found.append(Treatment.EXEMPT)
-    return found
-
-
-def _treatment(gst: Decimal, qst: Decimal, line: Line) -> Treatment:
-    if gst and qst:
-        return Treatment.TAXABLE
-    if not line.taxable and not (gst or qst):
-        return Treatment.EXEMPT
-    # Taxable, with one tax or both absent: so small an amount that it rounds to nothing?
-    no_gst = not gst and cents(line.amount * GST / _HUNDRED)
-    no_qst = not qst and cents(line.amount * QST / _HUNDRED)
-    if gst:
-        return Treatment.GST_ONLY if no_qst else Treatment.TAXABLE
-    if qst:
-        return Treatment.QST_ONLY if no_gst else Treatment.TAXABLE
-    return Treatment.ZERO_RATED if no_gst or no_qst else Treatment.TAXABLE
-
-
 def override(invoice: Invoice, codes: Sequence[TaxCode]) -> Json:
     """TxnTaxDetail that repeats Membri's taxes to the cent; `codes`: one for each line.
 
@@ -186,10 +120,10 @@ def computed(invoice: Invoice, codes: Sequence[TaxCode]) -> set[Decimal]:
     by_line = ZERO
     for line, code in zip(invoice.lines, codes, strict=True):
         for rate_id, percentage in code.rates.items():
-            by_line += cents(line.amount * percentage / _HUNDRED)
+            by_line += cents(line.amount * percentage / HUNDRED)
             nets[rate_id] = nets.get(rate_id, ZERO) + line.amount
             percentages[rate_id] = percentage
-    by_rate = total(cents(net * percentages[one] / _HUNDRED) for one, net in nets.items())
+    by_rate = total(cents(net * percentages[one] / HUNDRED) for one, net in nets.items())
     return {by_line, by_rate}
 
 
@@ -199,7 +133,7 @@ def _shares(
     """The tax of each rate of that percentage; when there are several the last takes the cents."""
     whole = {GST: invoice.gst, QST: invoice.qst}.get(percentage, ZERO)
     *first, last = nets
-    shares = {rate_id: cents(nets[rate_id] * percentage / _HUNDRED) for rate_id in first}
+    shares = {rate_id: cents(nets[rate_id] * percentage / HUNDRED) for rate_id in first}
     return {**shares, last: whole - total(shares.values())}
 
 

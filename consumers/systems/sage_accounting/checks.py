@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 
 from consumers.errors import Unavailable
 from consumers.system import SettingCheck
+from consumers.systems._taxes import RATES, Treatment
 from consumers.systems.sage_accounting.client import Resource
 from consumers.systems.sage_accounting.company import Company
 from consumers.systems.sage_accounting.lists import Purpose, kind
-from consumers.systems.sage_accounting.taxes import RATES, Treatment, UnknownTax
+from consumers.systems.sage_accounting.taxes import UnknownTax
 from schemas.reasons import SettingReason, SystemReason
 from schemas.records import DUES
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 from consumers.errors import Rejected
 from consumers.system import DraftLine, Problem, Task
+from consumers.systems._taxes import GST, QST, Treatment
 from consumers.systems.sage_accounting.company import (
     Company,
     money,
@@ -27,14 +28,7 @@ from consumers.systems.sage_accounting.faults import Json
 from consumers.systems.sage_accounting.fields import cut, too_long
 from consumers.systems.sage_accounting.lists import RECHECK_S, kind
 from consumers.systems.sage_accounting.markers import marked, marker
-from consumers.systems.sage_accounting.taxes import (
-    GST,
-    QST,
-    TaxRate,
-    Treatment,
-    UnknownTax,
-    line_taxes,
-)
+from consumers.systems.sage_accounting.taxes import TaxRate, UnknownTax, line_taxes
 from schemas.money import CENT, ZERO, total
 from schemas.reasons import Reason
 from schemas.records import Invoice, Line

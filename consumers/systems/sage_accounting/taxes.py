@@ -11,40 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 
+from consumers.systems._taxes import GST, HUNDRED, QST, RATES, Treatment, named_like, treatments
 from consumers.systems.sage_accounting.faults import Json
 from schemas.money import CENT, ZERO, cents, total
-from schemas.records import Invoice, Line
+from schemas.records import Invoice
 
-GST = Decimal(5)
-QST = Decimal("9.975")
 RATE_ATTRIBUTES = "name,percentage,is_combined_rate,component_tax_rates,is_visible"
-_HUNDRED = Decimal(100)
-
-
-class Treatment(StrEnum):
-    """How a line is taxed; the keys of `[chapters.accounts] tax_codes`."""
-
-    TAXABLE = "taxable"
-    GST_ONLY = "gst_only"
-    QST_ONLY = "qst_only"
-    EXEMPT = "exempt"
-    ZERO_RATED = "zero_rated"
-
-
-RATES: dict[Treatment, tuple[Decimal, ...]] = {
-    Treatment.TAXABLE: (GST, QST),
-    Treatment.GST_ONLY: (GST,),
-    Treatment.QST_ONLY: (QST,),
-    Treatment.EXEMPT: (),
-    Treatment.ZERO_RATED: (),
-}
-# Both have no percentage, and differ only on the tax return: here a name must help.
-_UNTAXED_WORDS = {
-    Treatment.EXEMPT: ("exempt", "exon"),
-    Treatment.ZERO_RATED: ("zero", "zéro", "détax", "detax"),
-}
 
 
 class UnknownTax(Exception):
@@ -85,7 +58,7 @@ class TaxRates:
             return self._configured(treatment, asked)
         fitting = [rate for rate in self.rates if rate.fits(treatment)]
         if not RATES[treatment] and len(fitting) > 1:
-            fitting = [rate for rate in fitting if _named_like(rate, treatment)]
+            fitting = [rate for rate in fitting if named_like(rate.name, treatment)]
         combined = [rate for rate in fitting if len(rate.parts) == len(RATES[treatment])]
         fitting = combined or fitting  # the sum alone says less than the components
         if len(fitting) == 1:
@@ -119,11 +92,6 @@ def _rate(row: Json, known: Mapping[str, Decimal]) -> TaxRate:
     return TaxRate(str(row["id"]), name, tuple(own), whole)
 
 
-def _named_like(rate: TaxRate, treatment: Treatment) -> bool:
-    name = rate.name.casefold()
-    return any(word in name for word in _UNTAXED_WORDS[treatment])
-
-
 @dataclass(frozen=True)
 class LineTax:
     """How one line is taxed, in dollars."""
@@ -136,7 +104,7 @@ class LineTax:
 def line_taxes(invoice: Invoice) -> list[LineTax]:
     """The tax of each line. Their sums are the invoice's TPS and TVQ to the cent, whether Membri
     holds the taxes by line or on the invoice alone."""
-    treated = _treatments(invoice)
+    treated = treatments(invoice)
     shares = {
         rate: _shares(invoice, treated, rate, whole, given)
         for rate, whole, given in (
@@ -161,7 +129,7 @@ def _shares(
     would be taxed alone; the cents left over go where rounding took most."""
     bearing = [rate in RATES[treatment] for treatment in treated]
     exact = [
-        line.amount * rate / _HUNDRED if bears else ZERO
+        line.amount * rate / HUNDRED if bears else ZERO
         for line, bears in zip(invoice.lines, bearing, strict=True)
     ]
     found = list(given) if any(given) else [cents(value) for value in exact]
@@ -175,36 +143,3 @@ def _shares(
         if by_need:
             found[by_need[number % len(by_need)]] += step
     return found
-
-
-def _treatments(invoice: Invoice) -> list[Treatment]:
-    """How each line of the invoice is taxed.
-
-    Membri may hold the taxes by line, or on the invoice alone with a taxable flag on its lines.
-    """
-    by_line = any(line.gst or line.qst for line in invoice.lines)
-    flagged = any(line.taxable for line in invoice.lines)
-    found = []
-    for line in invoice.lines:
-        if by_line or not (invoice.gst or invoice.qst):
-            found.append(_treatment(line.gst, line.qst, line))
-        elif line.taxable or not flagged:
-            found.append(_treatment(invoice.gst, invoice.qst, line))
-        else:
-            found.append(Treatment.EXEMPT)
-    return found
-
-
-def _treatment(gst: Decimal, qst: Decimal, line: Line) -> Treatment:
-    if gst and qst:
-        return Treatment.TAXABLE
-    if not line.taxable and not (gst or qst):
-        return Treatment.EXEMPT
-    # Taxable, with one tax or both absent: so small an amount that it rounds to nothing?
-    no_gst = not gst and cents(line.amount * GST / _HUNDRED)
-    no_qst = not qst and cents(line.amount * QST / _HUNDRED)
-    if gst:
-        return Treatment.GST_ONLY if no_qst else Treatment.TAXABLE
-    if qst:
-        return Treatment.QST_ONLY if no_gst else Treatment.TAXABLE
-    return Treatment.ZERO_RATED if no_gst or no_qst else Treatment.TAXABLE
