@@ -16,7 +16,15 @@ from consumers.systems.sage_300.markers import marker
 from ops.sandbox.sage_300 import Options, default_company
 from schemas.records import Account, Invoice
 from tests.contracts.conformance_sage_300 import ACCOUNTS, COMPANY, USER, Sage300Bench
-from tests.contracts.conformance_world import Delivery, Steps, an_account, an_invoice
+from tests.contracts.conformance_world import (
+    Delivery,
+    Steps,
+    a_credit_note,
+    a_journal_entry,
+    a_payment,
+    an_account,
+    an_invoice,
+)
 
 INVOICES = "ARInvoiceBatches"
 RECEIPTS = "ARReceiptAndAdjustmentBatches"
@@ -133,3 +141,21 @@ def paid_by_hand(bench: Sage300Bench, delivery: Delivery, amount: str) -> None:
         "AppliedReceiptsAdjustments": [applied],
     }
     bench.accountant(receipt=receipt)
+
+
+def to_enter() -> Delivery:
+    account = an_account()
+    return Delivery(a_journal_entry(account, an_invoice(account)))
+
+
+def to_pay(bench: Sage300Bench, part: str = "14.98") -> Delivery:
+    customer, invoice, ref = billed(bench, "100.00")
+    return Delivery(a_payment(invoice.account, (invoice, part)), customer, {invoice.id: ref})
+
+
+def to_credit(bench: Sage300Bench) -> Delivery:
+    """A credit note of 114.98 on an invoice that owes 14.98 any more."""
+    customer, invoice, ref = billed(bench, "100.00")
+    delivery = Delivery(a_credit_note(invoice, "100.00"), customer, {invoice.id: ref})
+    paid_by_hand(bench, delivery, "100.00")
+    return delivery

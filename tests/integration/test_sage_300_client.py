@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import traceback
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -179,6 +180,31 @@ def test_a_refused_password_is_tried_again_after_a_long_pause(server: Server) ->
             client.read(CUSTOMER)
         server.seconds += server.connection.unauthorised_pause_s
     assert len(server.requests) == 2
+
+
+def test_a_password_that_changes_while_the_old_one_is_refused_is_tried(server: Server) -> None:
+    server.answers = [refused("Unauthorized", 401)]
+    client, credentials = server.client(), Credentials(server.connection, lambda: server.seconds)
+    credentials.header()
+    server.password_file.write_text("ANOTHER", encoding="utf-8")
+    credentials.refused("Unauthorized")
+    assert credentials.header() == "Basic " + base64.b64encode(b"WEBAPI:ANOTHER").decode()
+    with pytest.raises(Unavailable):
+        client.read(CUSTOMER)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_neither_the_password_nor_the_header_that_holds_it_is_repeated(
+    server: Server, status: int
+) -> None:
+    pair = base64.b64encode(f"WEBAPI:{PASSWORD}".encode()).decode()
+    server.answers = [answered(f"<p>Authorization: Basic {pair} ({PASSWORD})</p>", status)]
+    with pytest.raises(Transient) as info:
+        server.client().read(CUSTOMER)
+    shown = "".join(traceback.format_exception(info.value))
+    assert "Authorization: Basic …" in info.value.detail
+    assert pair not in shown
+    assert PASSWORD not in shown
 
 
 def test_a_throttled_server_is_left_alone_for_as_long_as_it_asks(server: Server) -> None:

@@ -158,6 +158,20 @@ def test_a_linked_customer_is_found_by_any_reference_that_can_be_one(bench: Sage
         assert bench.system.find(Lookup(an_account().entity, "x", reference=reference)) is None
 
 
+def test_a_reference_that_iis_refuses_in_a_path_closes_nothing(bench: Sage300Bench) -> None:
+    html = "<h1>404 - File or directory not found.</h1>"
+    order = {"kind": "status", "status": 404, "method": "GET", "path": r"ARCustomers\("}
+    bench.sandbox.faults.arm(**order, body=html)
+    for reference in ("A/B", "A&B:*", "1 %"):
+        assert bench.system.find(Lookup(an_account().entity, "x", reference=reference)) is None
+    bench.sandbox.faults.clear()
+    held = {"CustomerNumber": "M&G-1", "CustomerName": "Main", "Status": "Active"}
+    books(bench).put("ARCustomers", held)
+    found = bench.system.find(Lookup(an_account().entity, "x", reference="m&g-1"))
+    assert found is not None
+    assert found.ref == RemoteRef("M&G-1", "M&G-1")
+
+
 def test_an_account_linked_by_reference_needs_no_number(bench: Sage300Bench) -> None:
     assert list(bench.system.check(an_account(number="", reference="HAND1"))) == []
 

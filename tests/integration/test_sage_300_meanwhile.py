@@ -19,16 +19,11 @@ from consumers.system import RemoteRef
 from consumers.systems.sage_300.markers import entry_number, marker
 from schemas.outcomes import Action
 from schemas.reasons import Reason
-from schemas.records import Invoice, Payment, Record
+from schemas.records import Invoice, Record
 from tests.contracts.conformance_sage_300 import ACCOUNTS, Sage300Bench, sage_300_bench
 from tests.contracts.conformance_world import (
     Delivery,
     Killed,
-    a_credit_note,
-    a_journal_entry,
-    a_payment,
-    an_account,
-    an_invoice,
     rejected,
 )
 from tests.integration.sage_300_books import (
@@ -37,7 +32,6 @@ from tests.integration.sage_300_books import (
     RECEIPTS,
     Meanwhile,
     batches,
-    billed,
     books,
     clean,
     delete_live,
@@ -46,6 +40,9 @@ from tests.integration.sage_300_books import (
     own,
     paid_by_hand,
     to_bill,
+    to_credit,
+    to_enter,
+    to_pay,
 )
 
 LATER = dt.date(2026, 5, 29)
@@ -62,24 +59,6 @@ def world() -> Iterator[Sage300Bench]:
 def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
     with clean(world) as ready:
         yield ready
-
-
-def to_enter() -> Delivery:
-    account = an_account()
-    return Delivery(a_journal_entry(account, an_invoice(account)))
-
-
-def to_pay(bench: Sage300Bench, part: str = "14.98") -> Delivery:
-    customer, invoice, ref = billed(bench, "100.00")
-    return Delivery(a_payment(invoice.account, (invoice, part)), customer, {invoice.id: ref})
-
-
-def to_credit(bench: Sage300Bench) -> Delivery:
-    """A credit note of 114.98 on an invoice that owes 14.98 any more."""
-    customer, invoice, ref = billed(bench, "100.00")
-    delivery = Delivery(a_credit_note(invoice, "100.00"), customer, {invoice.id: ref})
-    paid_by_hand(bench, delivery, "100.00")
-    return delivery
 
 
 def locking(bench: Sage300Bench, path: str) -> None:
@@ -381,68 +360,3 @@ def test_a_version_whose_posted_documents_do_not_name_their_batch_is_no_duplicat
     bench.sandbox.faults.arm(**order, body=nothing)
     bench.sandbox.faults.arm(**order, body=answer)
     assert bench.restarted().transfer(delivery.task()).ref.reference == invoice.number
-
-
-# --- what is sent -------------------------------------------------------------------------------
-
-
-def test_no_change_of_ours_holds_details(bench: Sage300Bench) -> None:
-    """`UpdateOperation` is for details, and no PATCH of ours has any (section 2): whatever a PATCH
-    holds is a plain value."""
-    bench.options.delete_by_status = False  # the longest way: ready, open, deleted, renamed
-    account = an_account(email="a@example.org")
-    ref = bench.system.transfer(Delivery(account).task()).ref
-    bodies = [
-        dict(body)
-        for delivery, remote_id in (
-            (Delivery(account.model_copy(update={"email": "b@example.org"})), ref.remote_id),
-            (to_bill(bench), ""),
-            (to_pay(bench), ""),
-            (to_credit(bench), ""),
-            (to_enter(), ""),
-        )
-        for request, body in bench.connector(customer_optional_fields={"REGION": "06"})
-        .draft(delivery.task(remote_id))
-        .requests
-        if request.startswith("PATCH ")
-    ]
-    assert len(bodies) == 6
-    for body in bodies:
-        assert body
-        assert all(isinstance(value, str) for value in body.values()), body
-
-
-ORDER = {
-    "invoice": [
-        *("CustomerNumber", "DocumentNumber", "DocumentType", "InvoiceType", "DocumentDate"),
-        *("PostingDate", "Terms", "DueDate", "InvoiceDescription", "TaxGroup", "InvoiceDetails"),
-    ],
-    "payment": [
-        *("BatchType", "CustomerNumber", "ReceiptDateAdjustmentDate", "PostingDate"),
-        *("ReceiptTransactionType", "PaymentCode", "CheckReceiptNumber", "BankReceiptAmount"),
-        *("EntryDescription", "EntryReference", "AppliedReceiptsAdjustments"),
-    ],
-    "entry": [
-        *("SourceLedger", "SourceType", "Description", "DocumentDate", "PostingDate"),
-        "JournalDetails",
-    ],
-}
-
-
-@pytest.mark.parametrize("what", ORDER)
-def test_properties_stand_in_the_order_in_which_they_must_be_put(
-    bench: Sage300Bench, what: str
-) -> None:
-    payment = to_pay(bench)
-    assert isinstance(payment.record, Payment)
-    payment.record = payment.record.model_copy(update={"method": "cheque"})
-    made = {
-        "invoice": to_bill(bench, due_date=LATER, description="Note"),
-        "payment": payment,
-        "entry": to_enter(),
-    }
-    (_, body), *_ = bench.system.draft(made[what].task()).requests
-    *before, entries = body
-    assert entries in ("Invoices", "ReceiptsAdjustments", "JournalHeaders")
-    assert before
-    assert list(body[entries][0]) == ORDER[what]

@@ -10,9 +10,10 @@ import pytest
 from consumers.errors import Unavailable
 from consumers.system import SettingCheck
 from schemas.chapters import ChapterSettings
-from schemas.reasons import SettingReason, SystemReason
+from schemas.reasons import Reason, SettingReason, SystemReason
 from tests.contracts.conformance_sage_300 import ACCOUNTS, Sage300Bench, sage_300_bench
-from tests.integration.sage_300_books import billed, clean
+from tests.contracts.conformance_world import an_account, an_invoice
+from tests.integration.sage_300_books import billed, books, clean
 
 SPREADS = ChapterSettings(deferred_revenue="on_date")
 # Dues go to the deferred account first, where they are spread.
@@ -65,7 +66,8 @@ def test_a_good_chapter_is_told_each_setting_that_was_looked_at(bench: Sage300Be
         *("accounts.terms", "accounts.payment_methods.cheque", "accounts.payment_methods.card"),
         *("accounts.deferred_revenue", "accounts.earned_revenue", "connection.source_type"),
         *("connection.gl_post_from", "CSFiscalCalendars", "CSFiscalCalendars, next year"),
-        *("CSCompanyProfile.LockedFiscalPeriod", "connection.posted_total_property"),
+        *("CSCompanyProfile.LockedFiscalPeriod", "CSCompanyProfile.FunctionalCurrency"),
+        "connection.posted_total_property",
         *("connection.posted_due_property", "A/R Options"),
     }
     assert "BatchNumberFrom" in found["connection.gl_post_from"].detail
@@ -253,6 +255,46 @@ def test_parameters_that_cannot_be_discovered_are_to_be_set(bench: Sage300Bench)
     found = checked(bench, SPREADS)
     assert wrong(found) == {"connection.gl_post_from": SettingReason.NOT_SET}
     assert "BATCHIDFR" in found["connection.gl_post_from"].detail
+
+
+def test_parameters_that_are_set_are_compared_with_those_of_the_server(
+    bench: Sage300Bench,
+) -> None:
+    bench.accounts = SPREADING
+    names = {"gl_post_from": "FromBatch", "gl_post_to": "ToBatch"}
+    found = checked(bench, SPREADS, **names)
+    assert wrong(found) == {"connection.gl_post_from": SettingReason.NOT_FOUND}
+    for name in ("FromBatch", "ToBatch", "BatchNumberFrom", "BatchNumberTo"):
+        assert name in found["connection.gl_post_from"].detail
+    bench.options.gl_post_from, bench.options.gl_post_to = "FromBatch", "ToBatch"
+    assert wrong(checked(bench, SPREADS, **names)) == {}
+    body = '{"error": {"code": "InvalidAction", "message": {"lang": "en", "value": "No."}}}'
+    bench.sandbox.faults.arm(kind="status", status=400, path="template", body=body)
+    found = checked(bench, SPREADS, **names)
+    assert warned(found)["connection.gl_post_from"] is SettingReason.CANNOT_BE_READ
+
+
+def test_a_third_authority_needs_the_class_that_it_does_not_tax(bench: Sage300Bench) -> None:
+    bench.accounts = ACCOUNTS.model_copy(update={"tax_codes": {}})
+    bench.alter("TXTaxGroups", "QC", "Sales", TaxAuthority3="ECO")
+    found = checked(bench)
+    assert wrong(found) == {"accounts.tax_codes.exempt": SettingReason.NOT_SET}
+    assert "ECO" in found["accounts.tax_codes.exempt"].detail
+    problems = bench.restarted().check(an_invoice(an_account()))
+    assert [p.reason for p in problems] == [Reason.UNKNOWN_TAX]
+    bench.alter("TXTaxGroups", "QC", "Sales", TaxAuthority3="")
+
+
+def test_another_currency_of_the_company_or_of_its_bank_is_told(bench: Sage300Bench) -> None:
+    bench.alter("BKBanks", "BNC", StatementCurrency="USD")
+    found = checked(bench)
+    assert wrong(found) == {"accounts.deposit": SettingReason.WRONG_KIND}
+    assert "USD ≠ CAD" in found["accounts.deposit"].detail
+    profile = books(bench).profile
+    books(bench).put("CSCompanyProfile", {**profile, "FunctionalCurrency": "USD"})
+    found = checked(bench)
+    assert warned(found)["CSCompanyProfile.FunctionalCurrency"] is SettingReason.WRONG_KIND
+    assert found["CSCompanyProfile.FunctionalCurrency"].value == "USD"
 
 
 @pytest.mark.parametrize("path", ["ARCustomers", "ARCustomerGroups", "template"])

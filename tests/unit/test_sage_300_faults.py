@@ -188,7 +188,15 @@ def test_a_409_of_an_undocumented_code_is_read_by_its_words() -> None:
 
 
 def test_an_unexplained_answer_is_our_bug() -> None:
-    assert isinstance(told(Fault(302, text="Object moved")), Bug)
+    assert isinstance(told(Fault(418, text="Teapot")), Bug)
+
+
+@pytest.mark.parametrize("writing", [True, False])
+def test_a_redirection_is_a_wrong_address_and_no_record_s_fault(writing: bool) -> None:
+    error = told(Fault(302, text="Object moved"), writing=writing)
+    assert isinstance(error, Unavailable)
+    assert error.reason is SystemReason.MISCONFIGURED
+    assert "base_url" in error.detail
 
 
 def test_the_missing_right_is_named_with_its_module() -> None:

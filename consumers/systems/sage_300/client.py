@@ -170,8 +170,9 @@ class Client:
         try:
             return answer.json()
         except ValueError as error:
-            told = OutcomeUnknown(str(error)) if writing else Transient(str(error))
-            raise told from error
+            words = self._shared.credentials.scrub(str(error))
+            told = OutcomeUnknown(words) if writing else Transient(words)
+            raise told from None
 
     def _fault(self, answer: Answer, module: str) -> Fault:
         try:
@@ -179,7 +180,7 @@ class Client:
         except ValueError:
             content = None
         code, text = read_fault(answer.status, content, answer.content)
-        text = self._shared.credentials.scrub(text)
+        code, text = (self._shared.credentials.scrub(one) for one in (code, text))
         fault = Fault(answer.status, code, text, module=module, retry_after_s=answer.retry_after_s)
         row, _ = row_of(fault)
         if row.reason is SystemReason.THROTTLED:

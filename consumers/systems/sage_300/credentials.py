@@ -23,6 +23,7 @@ class Credentials:
         self._connection = connection
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self._sent = ""
         self._refused = ""
         self._words = ""
         self._until = float("-inf")
@@ -39,13 +40,13 @@ class Credentials:
                     f"{self._words}; not tried again for {left:.0f} s, or until the password"
                     " changes, so as not to lock the account",
                 )
-        pair = f"{self._connection.user}:{secret}".encode()
-        return "Basic " + base64.b64encode(pair).decode("ascii")
+            self._sent = secret
+        return f"Basic {self._pair(secret)}"
 
     def refused(self, words: str) -> None:
         """The service said 401 to what `header` gives."""
         with self._lock:
-            self._refused = self._connection.secret()
+            self._refused = self._sent  # the file may hold another one by now
             self._words = f"{TITLE} refuses the user {self._connection.user}: {words}"
             self._until = self._monotonic() + self._connection.unauthorised_pause_s
 
@@ -56,4 +57,9 @@ class Credentials:
 
     def scrub(self, text: str) -> str:
         """`text` without the password: nobody may read it in a dead letter."""
-        return text.replace(self._connection.secret(), "…")
+        if not self._sent:
+            return text
+        return text.replace(self._pair(self._sent), "…").replace(self._sent, "…")
+
+    def _pair(self, secret: str) -> str:
+        return base64.b64encode(f"{self._connection.user}:{secret}".encode()).decode("ascii")

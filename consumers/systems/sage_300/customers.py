@@ -15,7 +15,7 @@ from consumers.system import Draft, Found, Lookup, Problem, Receipt, RemoteRef, 
 from consumers.systems.sage_300.company import Company, money
 from consumers.systems.sage_300.faults import Fault, Json
 from consumers.systems.sage_300.markers import CUSTOMER_MAX, clean_name, customer_number, same_name
-from consumers.systems.sage_300.odata import entity
+from consumers.systems.sage_300.odata import entity, equal
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account
@@ -100,7 +100,11 @@ def read(company: Company, number: str) -> Json | None:
     """The customer of that number; what cannot be one is not asked for."""
     if not number or len(number) > CUSTOMER_MAX:
         return None
-    return company.client.read(_path(number))
+    if re.fullmatch(r"[A-Z0-9]+", number):
+        return company.client.read(_path(number))
+    # IIS refuses some characters in a path, encoded or not, as if the module were not there.
+    rows = company.client.rows(RESOURCE, equal(CustomerNumber=number))
+    return rows[0] if rows else None
 
 
 def usable(company: Company, number: str, currency: str) -> Json:

@@ -32,14 +32,13 @@ def explained(
     company: Company, steps: Steps, plan: Plan, posted: Posted, cause: Rejected | None
 ) -> Rejected:
     """The refusal to raise. Raises Unavailable, Transient, OutcomeUnknown."""
-    told = [cause.detail if cause else _NO_CAUSE]
-    count = batches.errors(posted.row)
-    title, number = plan.kind.title, posted.number
+    told = _withdrawn(company, plan, posted)  # first: what is too long is cut at its end
+    told.append(cause.detail if cause else _NO_CAUSE)
+    title, number, count = plan.kind.title, posted.number, batches.errors(posted.row)
     if count:
         told.append(f"the {title} {number} was posted with errors ({count})")
     else:
         told.append(f"the {title} {number} is posted, and its entry is not in the books")
-    told += _withdrawn(company, plan, posted)
     # Only now: a kill before would leave the error batch to be posted beside the next try.
     steps.remember(plan.kind.step, "")
     reason = cause.reason if cause else Reason.REFUSED_BY_SYSTEM

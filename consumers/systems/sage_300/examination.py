@@ -70,6 +70,7 @@ def checks(company: Company, today: dt.date) -> Iterator[SettingCheck]:
         "accounts.default_income": lambda: _income(company),
         "accounts.deposit": lambda: _bank_and_codes(company),
         "accounts.deferred_revenue": lambda: _deferral(company),
+        "CSCompanyProfile": lambda: _currency(company),
         "CSFiscalCalendars": lambda: _calendar(company, today),
         "connection.posted_due_property": lambda: _posted_properties(company),
     }
@@ -150,8 +151,10 @@ def _rate(
 def _exempt(company: Company, taxes: Taxes) -> SettingCheck:
     setting = f"accounts.tax_codes.{EXEMPT}"
     if taxes.exempt is None:
-        detail = f"{TAXABLE} = {taxes.taxable}"
-        return SettingCheck(setting, "", SettingReason.NOT_SET, detail, blocking=False)
+        # Another authority of the group taxes nothing of ours: each line needs the class for it.
+        others = ", ".join(one.name for one in taxes.others)
+        detail = f"{TAXABLE} = {taxes.taxable}" + (f"; {others}" if others else "")
+        return SettingCheck(setting, "", SettingReason.NOT_SET, detail, blocking=bool(others))
     value = company.accounts.tax_codes.get(EXEMPT, "")
     rates = {one.name: one.rates.get(taxes.exempt) for one in taxes.authorities}
     told = ", ".join(f"{name}: {rate or 0:f} %" for name, rate in rates.items())
@@ -235,15 +238,24 @@ def _ledger(company: Company) -> Iterator[SettingCheck]:
     )
     reason = SettingReason.NOT_FOUND if company.client.read(path) is None else None
     yield SettingCheck("connection.source_type", source, reason)
+    yield _posting_parameters(company)
+
+
+def _posting_parameters(company: Company) -> SettingCheck:
+    setting, value = "connection.gl_post_from", company.connection.gl_post_from
     try:
         names = [*batches.posting_body(company, batches.JOURNALS, "000000")]
+        known = company.lists.process_parameters(company.client, batches.JOURNALS.process)
     except Unavailable as error:
         if error.reason is not SystemReason.MISCONFIGURED:
             raise
-        yield SettingCheck("connection.gl_post_from", "", SettingReason.NOT_SET, error.detail)
-    else:
-        value = connection.gl_post_from
-        yield SettingCheck("connection.gl_post_from", value, detail=", ".join(names))
+        reason = SettingReason.CANNOT_BE_READ if value else SettingReason.NOT_SET
+        return SettingCheck(setting, value, reason, error.detail, blocking=not value)
+    absent = [name for name in names if name not in known]
+    if absent:
+        detail = f"{', '.join(absent)}: {', '.join(known)}"
+        return SettingCheck(setting, value, SettingReason.NOT_FOUND, detail)
+    return SettingCheck(setting, value, detail=", ".join(names))
 
 
 def _bank_and_codes(company: Company) -> Iterator[SettingCheck]:
@@ -251,7 +263,7 @@ def _bank_and_codes(company: Company) -> Iterator[SettingCheck]:
     setting = "connection.bank" if company.connection.bank else "accounts.deposit"
     if bank:
         row = company.lists.entry(company.client, BANKS, bank)
-        yield _absent(setting, bank, row) or SettingCheck(setting, bank, detail=_said(row or {}))
+        yield _absent(setting, bank, row) or _bank(company, setting, bank, row or {})
     else:
         yield SettingCheck(setting, "", SettingReason.NOT_SET)
     named = {"terms": (TERMS, company.accounts.terms.upper())}
@@ -262,6 +274,14 @@ def _bank_and_codes(company: Company) -> Iterator[SettingCheck]:
             row = company.lists.entry(company.client, resource, value)
             right = SettingCheck(f"accounts.{key}", value, detail=_said(row or {}))
             yield _absent(f"accounts.{key}", value, row) or right
+
+
+def _bank(company: Company, setting: str, value: str, row: Json) -> SettingCheck:
+    kept = str(row.get("StatementCurrency") or company.currency)
+    if kept == company.currency:
+        return SettingCheck(setting, value, detail=_said(row))
+    detail = f"{_said(row)}: {kept} ≠ {company.currency}"
+    return SettingCheck(setting, value, SettingReason.WRONG_KIND, detail)
 
 
 def _account_row(company: Company, value: str) -> Json | None:
@@ -297,6 +317,14 @@ def _said(row: Json) -> str:
 
 
 # --- calendar, names of properties --------------------------------------------------------------
+
+
+def _currency(company: Company) -> Iterator[SettingCheck]:
+    """Documents in any other currency are refused."""
+    wrong = company.currency != "CAD"
+    reason = SettingReason.WRONG_KIND if wrong else None
+    setting = "CSCompanyProfile.FunctionalCurrency"
+    yield SettingCheck(setting, company.currency, reason, "≠ CAD" if wrong else "", blocking=False)
 
 
 def _calendar(company: Company, today: dt.date) -> Iterator[SettingCheck]:

@@ -169,7 +169,8 @@ def row_of(fault: Fault) -> tuple[Row, str]:
         return _STATUSES[fault.status], ""
     if fault.status > 500:
         return _closed(SystemReason.UNREACHABLE), ""
-    return _BUG, ""
+    # A redirection: the address is not the service's, or no longer.
+    return (_MISCONFIGURED if fault.status < 400 else _BUG), ""
 
 
 def failure(fault: Fault, *, writing: bool, lock_wait_s: float) -> Exception:
@@ -199,6 +200,8 @@ def _told(fault: Fault) -> str:
             f"{fault.words}; give the user « Sage 300 Web API » and the rights to enter and post"
             f" in {fault.module or 'this module'} (ADMIN is refused by default)"
         )
+    if fault.status < 400:
+        return f"{fault.words}; it redirects elsewhere: is base_url right?"
     if fault.code == "ResourceNotFound":
         return f"{fault.words}; is the module {fault.module} activated, and base_url right?"
     return fault.words

@@ -145,7 +145,7 @@ def _as_planned(
         return row, made
     refusal = plan.refusal(_entry(plan, row), wrong)
     _, words = set_aside(company, steps, plan.kind, row)
-    raise Rejected(refusal.reason, field=refusal.field, detail=f"{refusal.detail}; {words}")
+    raise Rejected(refusal.reason, field=refusal.field, detail=f"{words}; {refusal.detail}")
 
 
 def _wrong(plan: Plan, row: Json) -> Sequence[str]:
@@ -173,7 +173,7 @@ def _clear(company: Company, steps: Steps, plan: Plan, row: Json, wrong: Sequenc
         if gone:
             return
     steps.remember(plan.kind.step, "")  # once it was deleted, sending again is meant
-    detail = f"{'; '.join(wrong)}; {words}"
+    detail = f"{words}; {'; '.join(wrong)}"
     raise Rejected(Reason.DIFFERS_FROM_BOOKS, detail=detail)
 
 
@@ -204,8 +204,8 @@ def withdraw(company: Company, kind: Kind, row: Json) -> tuple[bool, str]:
     renamed = set_aside_mark(description)
     if _done(company, where, {"Description": renamed}):
         return True, (
-            f"the {kind.title} {number} of Sage 300 stands open as « {renamed} » and cannot be"
-            " deleted from here: delete it, do not post it"
+            f"the {kind.title} {number} stands open in Sage 300 as « {renamed} »: delete it, do"
+            " not post it"
         )
     return False, f"the {kind.title} {number} stands open in Sage 300: delete it, do not post it"
 
@@ -246,10 +246,11 @@ def _post_alone(company: Company, kind: Kind, number: str) -> Json:
 
 
 def _standing(company: Company, kind: Kind, number: str, fault: Fault) -> Exception:
-    """The failure of a later step; a refusal says which batch stands."""
+    """The failure of a later step; a refusal says which batch stands, before Sage 300's own words:
+    what is too long is cut at its end."""
     error = company.client.failure(fault, writing=True)
     if isinstance(error, Rejected):
-        detail = f"{error.detail}; the {kind.title} {number} stands, not posted"
+        detail = f"the {kind.title} {number} stands, not posted; {error.detail}"
         return Rejected(error.reason, field=error.field, detail=detail)
     return error
 
