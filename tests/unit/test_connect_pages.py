@@ -12,6 +12,7 @@ from consumers.system import AccountsSettings
 from consumers.systems import registry
 from ops import settings
 from schemas.chapters import ChapterSettings
+from schemas.records import InvoiceType, PaymentMethod
 
 RUNBOOKS = Path(ops.__file__).with_name("runbooks")
 SYSTEMS = [name for name in registry.names() if name != "reference"]
@@ -53,6 +54,21 @@ def test_every_key_of_the_connection_stands_in_the_table_once(name: str) -> None
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_every_key_of_the_accounts_stands_in_the_table_once(name: str) -> None:
     assert sorted(keys(name, "accounts")) == sorted(AccountsSettings.model_fields)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_invoice_type_and_payment_method_is_named_and_no_other(
+    name: str, tmp_path: Path
+) -> None:
+    """A name that Membri does not know would never be used."""
+    accounts = example(name, tmp_path).accounts
+    for key, known, used in (
+        ("income", set(InvoiceType), accounts.income),
+        ("payment_methods", set(PaymentMethod), accounts.payment_methods),
+    ):
+        (row,) = re.findall(rf"^\| `{key}` \| (.*?) \|", page(name), re.MULTILINE)
+        assert set(re.findall(r"`(\w+)`", row)) == known
+        assert set(used) <= known
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
