@@ -307,6 +307,26 @@ def test_names_that_are_in_no_list_are_told(bench: BusinessCentralBench) -> None
     assert found["connection.journal_template"].reason is None
 
 
+def test_names_that_nothing_in_membri_bears_are_told(bench: BusinessCentralBench) -> None:
+    bench.accounts = ACCOUNTS.model_copy(
+        update={
+            "income": {"memberships": DUES},
+            "tax_codes": {"tps_tvq": TAXABLE},
+            "payment_methods": {"cheques": "CHEQUE"},
+        }
+    )
+    found = checks(bench, tax_liable=False)
+    for setting, known in (
+        ("accounts.income.memberships", "membership"),
+        ("accounts.tax_codes.tps_tvq", "gst_only"),
+        ("accounts.payment_methods.cheques", "cheque"),
+    ):
+        assert found[setting].reason is SettingReason.WRONG_KIND
+        assert known in found[setting].detail
+    assert found["connection.tax_liable"].reason is SettingReason.TAX_RATE_DIFFERS
+    assert "connection.tax_liable" not in checks(bench)
+
+
 def test_posting_dates_must_hold_today_and_the_year_to_come_where_it_is_sent_at_once(
     bench: BusinessCentralBench,
 ) -> None:

@@ -68,12 +68,11 @@ def test_the_same_number_twice_in_the_books_is_for_a_person_to_sort_out(
 
 
 def test_our_marker_tells_ours_from_others_of_that_number(bench: BusinessCentralBench) -> None:
-    account, customer, invoice, ref = billed(bench)
+    _, customer, invoice, ref = billed(bench)
     for price in (100, 80):
         by_hand(bench, invoice.number, customer, price)
     again = sent(bench.restarted(), invoice, customer, {})
     assert (again.action, again.ref) == (Action.ADOPTED, ref)
-    assert account.number
 
 
 def test_a_document_made_by_hand_is_adopted_when_it_is_the_same(
@@ -112,26 +111,23 @@ def test_another_records_document_is_not_ours(bench: BusinessCentralBench) -> No
 
 
 def test_another_customers_document_differs_and_is_named(bench: BusinessCentralBench) -> None:
-    account, customer, invoice, _ = billed(bench)
-    holder, stranger = a_customer(bench)
+    account, _, invoice, _ = billed(bench)
+    _, stranger = a_customer(bench)
     with rejected(Reason.DIFFERS_FROM_BOOKS) as refusal:
         sent(bench.system, invoice, stranger)
     assert account.number in refusal[0].detail
-    assert customer.remote_id != stranger.remote_id
-    assert holder.name not in refusal[0].detail
 
 
 def test_a_draft_of_ours_that_a_crash_left_is_compared_and_posted(
     bench: BusinessCentralBench,
 ) -> None:
-    _, customer, invoice, delivery, remote_id = _left_as_a_draft(bench)
+    _, _, invoice, delivery, remote_id = _left_as_a_draft(bench)
     found = bench.restarted().find(delivery.lookup)
     assert found is not None
     assert (found.unfinished, found.by_marker) == (True, True)
     receipt = delivery.attempt(bench.system)
     assert receipt.ref.remote_id == remote_id
     assert bench.held(invoice).count == 1
-    assert customer.remote_id
 
 
 def test_a_draft_of_an_earlier_version_is_deleted_and_made_anew(

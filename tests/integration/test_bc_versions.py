@@ -64,7 +64,7 @@ def _lost_draft(
 def test_a_draft_left_by_an_earlier_version_is_never_posted_for_the_later_one(
     bench: BusinessCentralBench, values: dict[str, object], *, remembered: bool
 ) -> None:
-    account, customer, invoice, delivery = _lost_draft(bench, remembered=remembered)
+    _, customer, invoice, delivery = _lost_draft(bench, remembered=remembered)
     if "number" in values:
         values = {"number": f"{invoice.number}-B"}
     later = invoice.model_copy(update=values)
@@ -79,7 +79,6 @@ def test_a_draft_left_by_an_earlier_version_is_never_posted_for_the_later_one(
     texts = {one["description"] for one in bench.dump()["salesInvoiceLines"]
              if one["documentId"] == mine.id}  # fmt: skip
     assert (later.description in texts) == bool(later.description)
-    assert account.id
 
 
 def test_a_number_given_while_an_answer_was_lost_makes_no_second_invoice(

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from enum import StrEnum
 
 from consumers.system import Health, SettingCheck
 from consumers.systems._taxes import RATES, Treatment
@@ -24,7 +25,7 @@ from consumers.systems.business_central.keys import code, plain_enum
 from consumers.systems.business_central.lists import ShortList, postable
 from consumers.systems.business_central.taxes import USUAL
 from schemas.reasons import SettingReason
-from schemas.records import DUES
+from schemas.records import DUES, InvoiceType, PaymentMethod
 
 _MONTHS_AHEAD = 12
 _SAMPLE = 50
@@ -62,11 +63,22 @@ def _accounts(company: Company) -> Iterator[SettingCheck]:
     yield _account(company, "accounts.default_income", accounts.default_income)
     for kind, value in accounts.income.items():
         yield _account(company, f"accounts.income.{kind}", value)
+    yield from _misnamed("accounts.income", accounts.income, InvoiceType)
     yield _account(company, "accounts.deposit", accounts.deposit)
     if company.settings.deferred_revenue != "off" or accounts.deferred_revenue:
         yield _account(company, "accounts.deferred_revenue", accounts.deferred_revenue)
     if accounts.earned_revenue:
         yield _account(company, "accounts.earned_revenue", accounts.earned_revenue)
+
+
+def _misnamed(
+    setting: str, given: Mapping[str, str], known: type[StrEnum]
+) -> Iterator[SettingCheck]:
+    """Names that nothing of Membri bears: what they say would never be used."""
+    for name in given:
+        if name not in tuple(known):
+            detail = f"known names are {', '.join(known)}"
+            yield SettingCheck(f"{setting}.{name}", given[name], SettingReason.WRONG_KIND, detail)
 
 
 def _account(company: Company, setting: str, value: str) -> SettingCheck:
@@ -130,7 +142,13 @@ def _taxes(company: Company) -> Iterator[SettingCheck]:
             blocking=False,
         )
     sample = _sample(company)
+    if named and not company.connection.tax_liable:
+        detail = "new customers are not liable: no invoice of theirs has taxes"
+        yield SettingCheck(
+            "connection.tax_liable", "false", SettingReason.TAX_RATE_DIFFERS, detail, blocking=False
+        )
     configured = company.accounts.tax_codes
+    yield from _misnamed("accounts.tax_codes", configured, Treatment)
     for treatment in Treatment:
         value = configured.get(treatment) or USUAL.get(treatment, "")
         if value:
@@ -203,7 +221,9 @@ def _terms(company: Company) -> Iterator[SettingCheck]:
     named: list[tuple[str, ShortList, str]] = [
         ("accounts.terms", "paymentTerms", company.accounts.terms)
     ]
-    for method, value in company.accounts.payment_methods.items():
+    methods = company.accounts.payment_methods
+    yield from _misnamed("accounts.payment_methods", methods, PaymentMethod)
+    for method, value in methods.items():
         named.append((f"accounts.payment_methods.{method}", "paymentMethods", value))
     for setting, resource, value in named:
         if value:

@@ -31,11 +31,7 @@ from consumers.systems.business_central.faults import (
     failure,
     says_settled,
 )
-from consumers.systems.business_central.keys import (
-    code,
-    compact,
-    external_number,
-)
+from consumers.systems.business_central.keys import code, compact, external_number, same_code
 from consumers.systems.business_central.sales import INVOICE, Kind, kind_of
 from schemas.outcomes import Action
 from schemas.reasons import Reason
@@ -91,9 +87,8 @@ def _numbered(
     where = " or ".join(f"{field} eq {quoted(code(number))}" for number in numbers)
     rows = company.client.select(kind.resource, where, kind.lines)
     rows = [row for row in rows if not is_cancelled(row)] or rows
-    first = code(numbers[0])
     rows = [row for row in rows if sales.marked(row, record_id)] or [
-        row for row in rows if code(str(row.get(field) or "")) == first
+        row for row in rows if same_code(str(row.get(field) or ""), numbers[0])
     ]
     if field == "number":
         rows = [row for row in rows if status_of(row) not in UNPOSTED] or rows
@@ -294,5 +289,5 @@ def _ref(row: Json, typed: str = "") -> RemoteRef:
     """The number that Business Central gave is what a person looks for there. One who typed the
     external number instead reads it again: what a person wrote is not written over."""
     external = str(row.get("externalDocumentNumber") or "")
-    kept = typed if typed and code(typed) == external else str(row.get("number") or "")
+    kept = typed if typed and same_code(typed, external) else str(row.get("number") or "")
     return RemoteRef(str(row["id"]), kept)

@@ -68,6 +68,11 @@ def code(text: str) -> str:
     return text.strip().upper()
 
 
+def same_code(one: str, other: str) -> bool:
+    """Whether two Code fields are the same, whichever way ours and theirs write capitals."""
+    return code(one).casefold() == code(other).casefold()
+
+
 def plain_enum(value: object) -> str:
     """A value of an enumeration as people read it, whichever way it came: `In_x0020_Review` and
     `In Review` both occur (page, section 2)."""

@@ -171,5 +171,6 @@ def _refusal(company: Company, record: Journalled, batch: Batch, fault: Fault) -
 def _not_seen(record: Journalled) -> str:
     return (
         f"Business Central: the journal batch {record.wanted.batch['code']} was given to be posted"
-        f" (document {record.wanted.number}), and the ledger does not show it yet"
+        f" (document {record.wanted.number}), and the ledger does not show it yet; if it never"
+        " does, post it by hand under that document number: it is then found"
     )

@@ -21,7 +21,13 @@ from consumers.systems._taxes import treatments
 from consumers.systems.business_central.company import Company, money, two_lines, without_empty
 from consumers.systems.business_central.faults import Json
 from consumers.systems.business_central.fields import LIMITS, too_long
-from consumers.systems.business_central.keys import code, external_number, marker, same_name
+from consumers.systems.business_central.keys import (
+    code,
+    external_number,
+    marker,
+    same_code,
+    same_name,
+)
 from consumers.systems.business_central.taxes import group
 from schemas.money import cents
 from schemas.reasons import Reason
@@ -250,7 +256,8 @@ def differences(company: Company, row: Json, invoice: Invoice, customer_id: str)
 def _corrected_since(row: Json, invoice: Invoice) -> Iterator[str]:
     number = str(row.get("externalDocumentNumber") or "")
     # What had none when it was sent keeps the one made from its id.
-    if number not in (external_number(invoice.number, invoice.id), external_number("", invoice.id)):
+    allowed = (external_number(invoice.number, invoice.id), external_number("", invoice.id))
+    if not any(same_code(number, one) for one in allowed):
         yield f"number: Business Central {number or '-'} ≠ Membri {invoice.number or '-'}"
     date = str(row.get("postingDate") or "")[:10]
     if date != invoice.date.isoformat():
