@@ -304,6 +304,42 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(row, default=str))  # type: ignore[no-any-return]  # plain JSON
 
 
+@pytest.mark.parametrize("what", ["invoice", "payment", "entry"])
+def test_a_person_s_posting_between_two_steps_is_as_good_as_ours(
+    bench: Sage300Bench, what: str
+) -> None:
+    made = {"invoice": to_bill, "payment": to_pay, "entry": lambda _: to_enter()}
+    delivery = made[what](bench)
+
+    def by_hand() -> None:
+        resource = {"invoice": INVOICES, "payment": RECEIPTS, "entry": JOURNALS}[what]
+        (batch,) = [row for row in bench.rows(resource) if row["Description"] == mark]
+        key = [batch[name] for name in ("BatchRecordType", "BatchNumber") if name in batch]
+        bench.accountant(batch={"resource": resource, "key": key, "action": "post"})
+
+    mark = marker("journal_entry" if what == "entry" else what, delivery.record.id)
+    delivery.steps = Meanwhile(then=by_hand)
+    assert bench.system.transfer(delivery.task()).action is Action.CREATED
+    assert bench.held(delivery.record).count == 1
+    assert live(bench) == []
+
+
+def test_a_person_s_deletion_between_two_steps_is_told_once(bench: Sage300Bench) -> None:
+    delivery = to_bill(bench)
+
+    def by_hand() -> None:
+        (batch,) = own(bench, delivery)
+        order = {"resource": INVOICES, "key": [batch["BatchNumber"]], "action": "delete"}
+        bench.accountant(batch=order)
+
+    delivery.steps = Meanwhile(then=by_hand)
+    with rejected(Reason.REFUSED_BY_SYSTEM) as refusal:
+        bench.system.transfer(delivery.task())
+    assert "is Deleted and was not posted" in refusal[0].detail
+    assert delivery.attempt(bench.restarted()).action is Action.CREATED
+    assert bench.held(delivery.record).count == 1
+
+
 # --- credit notes -------------------------------------------------------------------------------
 
 

@@ -61,11 +61,8 @@ def post(company: Company, steps: Steps, plan: Plan) -> Posted:
     stage = batches.stage_of(plan.kind, row)
     if stage in (Stage.OPEN, Stage.READY):
         row, made = _as_planned(company, steps, plan, row, made=made)
-        if batches.stage_of(plan.kind, row) is Stage.OPEN:
-            _change(company, plan.kind, row, Stage.READY)
-        row = _post_alone(company, plan.kind, batches.number_of(row))
-    elif stage is Stage.POSTING:
-        row = _wait(company, plan.kind, row)
+        row = _post_alone(company, plan.kind, row)
+    row = _wait(company, plan.kind, row)
     if batches.stage_of(plan.kind, row) is not Stage.POSTED:
         raise _not_posted(steps, plan.kind, row)
     return Posted(row, made)
@@ -197,7 +194,9 @@ def withdraw(company: Company, kind: Kind, row: Json) -> tuple[bool, str]:
         said = row.get(kind.status)
         return False, f"the {kind.title} {number} of Sage 300 is {said}: look at what it holds"
     if stage is Stage.READY:
-        _change(company, kind, row, Stage.OPEN)
+        moved = _change(company, kind, row, Stage.OPEN)
+        if moved is not None:
+            return withdraw(company, kind, moved)
     where = batches.path(kind, number)
     if _done(company, where, batches.status_body(company, kind, Stage.DELETED)):
         return True, f"the {kind.title} {number} of Sage 300 was deleted, nothing was posted"
@@ -225,24 +224,43 @@ def _done(company: Company, where: str, body: Json) -> bool:
 # --- ready, posted ----------------------------------------------------------------------------
 
 
-def _change(company: Company, kind: Kind, row: Json, stage: Stage) -> None:
+def _change(company: Company, kind: Kind, row: Json, stage: Stage) -> Json | None:
+    """Brings an unposted batch to a stage; see `_step`."""
     number = batches.number_of(row)
-    try:
-        company.client.change(batches.path(kind, number), batches.status_body(company, kind, stage))
-    except Fault as fault:
-        raise _standing(company, kind, number, fault) from fault
+    body = batches.status_body(company, kind, stage)
+    return _step(
+        company, kind, number, lambda: company.client.change(batches.path(kind, number), body)
+    )
 
 
-def _post_alone(company: Company, kind: Kind, number: str) -> Json:
+def _post_alone(company: Company, kind: Kind, row: Json) -> Json:
+    """The batch after its posting, or after what somebody else did with it in the meantime."""
+    number = batches.number_of(row)
+    if batches.stage_of(kind, row) is Stage.OPEN:
+        moved = _change(company, kind, row, Stage.READY)
+        if moved is not None:
+            return moved
     body = batches.posting_body(company, kind, number)
-    try:
-        company.client.process(kind.process, body)
-    except Fault as fault:
-        raise _standing(company, kind, number, fault) from fault
-    row = batches.read(company, kind, number)
-    if row is None:
+    moved = _step(company, kind, number, lambda: company.client.process(kind.process, body))
+    read = moved or batches.read(company, kind, number)
+    if read is None:
         raise OutcomeUnknown(f"Sage 300: the {kind.title} {number} is not there after posting")
-    return _wait(company, kind, row)
+    return read
+
+
+def _step(company: Company, kind: Kind, number: str, act: Callable[[], None]) -> Json | None:
+    """None once Sage 300 did it. The batch as it is when it was refused because somebody posted or
+    deleted it in the meantime: a person's posting is as good as ours (section 10)."""
+    try:
+        act()
+    except Fault as fault:
+        error = _standing(company, kind, number, fault)
+        if isinstance(error, Rejected):
+            row = batches.read(company, kind, number)
+            if row is not None and batches.stage_of(kind, row) not in (Stage.OPEN, Stage.READY):
+                return row
+        raise error from fault
+    return None
 
 
 def _standing(company: Company, kind: Kind, number: str, fault: Fault) -> Exception:
