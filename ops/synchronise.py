@@ -152,12 +152,13 @@ class Synchronisation:
         quiet = 0
         while quiet < _QUIET_TURNS:
             self.step("poll")
-            published = poller.run_pass().published
+            tally = poller.run_pass()
             self.step("transfer")
             self._wait_for(consumers, wire)
             self.step("settle")
             settled = settler.drain()
-            quiet = 0 if published or settled else quiet + 1
+            busy = tally.published or tally.sweeping or settled
+            quiet = 0 if busy else quiet + 1
 
     def _wait_for(self, consumers: Sequence[Consumer], wire: RabbitBroker) -> None:
         """Until every queue is empty and every consumer had nothing to do twice."""

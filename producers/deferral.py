@@ -63,19 +63,23 @@ class Terms(Part):
 
 @dataclass(frozen=True)
 class Paid:
-    """One payment of an invoice, as much of it as its share depends on."""
+    """One payment of an invoice, as much of it as its share depends on. `referenced`: it has a
+    sync reference, the key of what stands in the books."""
 
     id: str
     date: dt.date
     amount: Decimal
+    referenced: bool = False
 
 
 @dataclass(frozen=True)
 class Settled:
-    """A payment whose share was told already: `paid` of it deferred `share`."""
+    """A payment whose share was told already: `paid` of it deferred `share`. `went`: it was
+    transferred since, so that what it was then stands in the books."""
 
     paid: Decimal
     share: Decimal
+    went: bool = False
 
 
 def deferrable(invoice: Invoice) -> bool:
@@ -88,18 +92,18 @@ def shares(
 ) -> dict[str, Decimal]:
     """Payment id → how much of the invoice's net it defers, never negative.
 
-    Payments count by date and id; what was told of a payment that has not changed stands, and comes
-    first: a payment entered late does not move the cents of the others. Money given back (a
-    negative payment) defers nothing and takes nothing back.
+    Payments count by date and id; what was told of a payment that has not changed, or that stands
+    in the books as it was, stands and comes first: a payment entered late does not move the cents
+    of the others. Money given back (a negative payment) defers nothing and takes nothing back.
     """
     told: dict[str, Decimal] = {}
     left: list[Paid] = []
     so_far = deferred = ZERO
     for one in sorted(paid, key=lambda one: (one.date, one.id)):
         known = settled.get(one.id)
-        if known is not None and known.paid == one.amount:
+        if known is not None and (known.paid == one.amount or (known.went and one.referenced)):
             told[one.id] = known.share
-            so_far += max(one.amount, ZERO)
+            so_far += max(known.paid, ZERO)
             deferred += known.share
         else:
             left.append(one)
@@ -119,14 +123,20 @@ def _earned_by(invoice: Invoice, paid: Decimal) -> Decimal:
 
 
 def schedule(
-    payment: Payment, reference: DocumentRef, invoice: Invoice, amount: Decimal, terms: Terms
+    payment: Payment,
+    reference: DocumentRef,
+    invoice: Invoice,
+    amount: Decimal,
+    terms: Terms,
+    days: Sequence[dt.date] = (),
 ) -> list[JournalEntry]:
-    """The entries of one payment by date; `reference` is the payment as Membri has it.
+    """The entries of one payment by date; `reference` is the payment as Membri has it, `days` the
+    day of each period where they were told already.
 
     A period to which no cent falls has no entry: no books take an entry of nothing.
     """
     parts = straight_line(amount, terms.periods)
-    days = dates(terms, payment.date, invoice.date)
+    days = days or dates(terms, payment.date, invoice.date)
     return [
         JournalEntry(
             id=entry_id(payment.id, period),
@@ -155,6 +165,12 @@ def straight_line(amount: Decimal, periods: int) -> list[Decimal]:
 def dates(terms: Terms, paid_on: dt.date, invoiced_on: dt.date) -> list[dt.date]:
     """The day of each period, ascending, one a month."""
     month = _first_month(terms.start, paid_on, invoiced_on)
+    return [_day_of(month + step, terms.day) for step in range(terms.periods)]
+
+
+def dates_until(terms: Terms, last_day: dt.date) -> list[dt.date]:
+    """The same, of which the last one is known."""
+    month = _month(last_day) - terms.periods + 1
     return [_day_of(month + step, terms.day) for step in range(terms.periods)]
 
 

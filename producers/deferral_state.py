@@ -20,12 +20,15 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS deferred (
     payment_id TEXT NOT NULL PRIMARY KEY, invoice_id TEXT NOT NULL, terms TEXT NOT NULL,
     paid TEXT NOT NULL, share TEXT NOT NULL, last_day TEXT NOT NULL, version TEXT NOT NULL,
-    cancelled_on TEXT NOT NULL
+    went INTEGER NOT NULL, cancelled_on TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS deferred_invoice ON deferred (invoice_id);
 CREATE INDEX IF NOT EXISTS deferred_last_day ON deferred (last_day);
 CREATE TABLE IF NOT EXISTS marks (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
 """
+TOLD, WENT, CONFIRMED = range(3)
+"""`Deferred.went`: published with its payment; its payment was transferred since, so that what was
+told stands; and all its entries were said once more after that."""
 _SWEPT = "deferral_swept_on"
 _CHUNK = 400
 
@@ -33,8 +36,8 @@ _CHUNK = 400
 @dataclass(frozen=True)
 class Deferred:
     """A payment whose entries were published. `paid`, `share`: dollars; `last_day`: date of the
-    last entry; `version`: of all entries together; `cancelled_on`: the day on which they were
-    withdrawn, empty for never. Days in ISO format."""
+    last entry; `version`: of all entries together; `went`: how far it got, see below;
+    `cancelled_on`: the day on which they were withdrawn, empty for never. Days in ISO format."""
 
     payment_id: str
     invoice_id: str
@@ -43,11 +46,16 @@ class Deferred:
     share: str
     last_day: str
     version: str
+    went: int = 0
     cancelled_on: str = ""
 
     @property
     def settled(self) -> Settled:
-        return Settled(Decimal(self.paid), Decimal(self.share))
+        return Settled(Decimal(self.paid), Decimal(self.share), went=self.went > TOLD)
+
+    @property
+    def until(self) -> dt.date:
+        return dt.date.fromisoformat(self.last_day)
 
     @property
     def under(self) -> Terms:
@@ -87,6 +95,14 @@ class DeferralState:
             self._db.executemany(
                 f"INSERT OR REPLACE INTO deferred ({_COLUMNS}) VALUES ({marks})",  # noqa: S608 - names of ours
                 (astuple(one) for one in deferred),
+            )
+
+    def note_went(self, payment_ids: Iterable[str]) -> None:
+        """These are Transfert complété."""
+        with self._db:
+            self._db.executemany(
+                "UPDATE deferred SET went = ? WHERE payment_id = ? AND went < ?",
+                ((WENT, one, WENT) for one in payment_ids),
             )
 
     def forget_before(self, day: dt.date) -> None:

@@ -1,10 +1,9 @@
 """From dues payments to the messages about their entries of deferred revenue.
 
 What comes in: payments as fetched. What goes out: the entries that each of them asks for, as events
-behind it; and once a day those around today of payments that went long ago, since entries live in
-the consumer's ledger alone and Membri has no table to find them in again. An invoice that is
-cancelled withdraws its entries, for good. Refused: to rewrite what was told: terms and share of a
-payment stay as they were first published (see ops/decisions/deferred-revenue.md).
+behind it; what must be said of them again (see `deferral_sweep`); withdrawals, for good, when
+their invoice is cancelled. Refused: to rewrite what was told: terms of a payment stay as they were
+first published, and once it went so do share and dates (see ops/decisions/deferred-revenue.md).
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -19,13 +19,14 @@ from producers.chapters import Chapter
 from producers.clock import SYSTEM_CLOCK, Clock
 from producers.deferral import (
     Terms,
+    dates_until,
     deferrable,
     schedule,
     shares,
     version_of,
     version_of_all,
 )
-from producers.deferral_state import DeferralState, Deferred
+from producers.deferral_state import CONFIRMED, DeferralState, Deferred
 from producers.membri import Fetched, Membri
 from producers.publishing import Publication
 from schemas.days import ZONE
@@ -41,10 +42,6 @@ log = logging.getLogger(__name__)
 BACK_DAYS = 45
 AHEAD_DAYS = 7
 """Around today, which entries are said again each day."""
-REMEMBERED_DAYS = 400
-"""After its last entry, how long a payment is remembered, so that its cancellation is noticed."""
-SWEEP_EVERY_S = 86_400.0
-"""And at each start."""
 CHUNK = 50
 _DROPPED = Status.DO_NOT_SYNC
 
@@ -66,6 +63,11 @@ class Plan:
         """Whether these very entries were published."""
         return self.known is not None and self.known.version == self.deferred.version
 
+    def around(self, today: dt.date, since: dt.date) -> list[JournalEntry]:
+        """Those that may have been lost since then, or whose date is near."""
+        until = today + dt.timedelta(days=AHEAD_DAYS)
+        return [one for one in self.entries if since <= one.date <= until]
+
     @property
     def is_final(self) -> bool:
         """Whether its entries were withdrawn, which nothing undoes."""
@@ -81,9 +83,6 @@ class Deferring:
         self._membri = membri
         self._state = state
         self._clock = clock
-        self._next_sweep_at = clock.monotonic()
-        self._left: list[str] = []
-        """Payments that the sweep under way has not met yet."""
         for chapter in membri.chapters.all:
             if Terms.of(chapter.settings) and chapter.settings.deferral_since is None:
                 log.warning(
@@ -121,32 +120,40 @@ class Deferring:
             and (terms := _terms(one.content, one.chapter, known.get(one.id))) is not None
         }
         bills = list(dict.fromkeys(_bill(content) for _, content, _, _ in wanted.values()))
-        invoices = self._deferrable(bills)
+        told = {one.payment_id: one for one in self._state.of_invoices(bills)}
+        invoices = self._deferrable(bills, {one.invoice_id for one in told.values() if one.went})
         paid = self._membri.dues.payments_of(list(invoices))
         cancelled = self._membri.dues.cancelled(list(invoices))
-        settled = {one.payment_id: one.settled for one in self._state.of_invoices(list(invoices))}
+        settled = {key: one.settled for key, one in told.items()}
         found: dict[str, Plan] = {}
         for one, content, chapter, terms in wanted.values():
-            invoice = invoices.get(_bill(content))
+            invoice, before = invoices.get(_bill(content)), known.get(one.id)
             if invoice is None:
                 continue
+            stands = before if before and before.went and one.reference else None
             share = shares(invoice, paid.get(invoice.id, ()), settled).get(one.id, ZERO)
-            entries = tuple(schedule(content, _reference(one, content), invoice, share, terms))
-            if entries or one.id in known:
+            days = dates_until(terms, stands.until) if stands else ()
+            reference = _reference(one, content)
+            entries = tuple(schedule(content, reference, invoice, share, terms, days))
+            if entries or before:
+                deferred = _deferred(content, invoice, share, terms, entries)
+                if stands:
+                    deferred = replace(stands, version=deferred.version)
                 found[one.id] = Plan(
                     payment=one,
                     chapter=chapter,
                     entries=entries,
-                    deferred=_deferred(content, invoice, share, terms, entries),
-                    known=known.get(one.id),
+                    deferred=deferred,
+                    known=before,
                     cancelled=invoice.id in cancelled,
                 )
         return found
 
-    def _deferrable(self, ids: Sequence[str]) -> dict[str, Invoice]:
+    def _deferrable(self, ids: Sequence[str], stand: AbstractSet[str]) -> dict[str, Invoice]:
+        """Those whose revenue is deferred: dues, and what was dues when its payment went."""
         fetched = self._membri.fetch(Entity.INVOICE, ids) if ids else []
         invoices = (one.content for one in fetched if isinstance(one.content, Invoice))
-        return {invoice.id: invoice for invoice in invoices if deferrable(invoice)}
+        return {one.id: one for one in invoices if deferrable(one) or one.id in stand}
 
     # --- behind a payment that goes ---------------------------------------------------------------
 
@@ -186,71 +193,34 @@ class Deferring:
             plans = self.plans(self._membri.fetch(Entity.PAYMENT, chunk))
             for plan in plans.values():
                 if plan.cancelled and not plan.is_final:
-                    self._say(plan, publication, self._today(), None)
+                    self.say(plan, publication, self.today(), None)
 
-    # --- once a day -------------------------------------------------------------------------------
+    # --- what may have been lost ------------------------------------------------------------------
 
-    def sweep(self, publication: Publication) -> bool:
-        """Says again, once a day and after a start, what may have been lost: entries around today
-        of payments that are Transfert complété, and the withdrawals of cancelled ones. Whatever
-        lies between this sweep and the last one is among them. Whether it is over; one that met a
-        full queue goes on where it stopped with the next call. Raises MembriError."""
-        today, last = self._today(), self._state.swept_on
-        since = min(_past(today, BACK_DAYS), last or today)
-        if not self._left:
-            if self._clock.monotonic() < self._next_sweep_at:
-                return True
-            self._left = self._all(today, since, is_new=last is None)
-        while self._left:
-            plans = self.plans(self._membri.fetch(Entity.PAYMENT, self._left[:CHUNK]))
-            for plan in plans.values():
-                if publication.blocked(plan.chapter):
-                    return False
-                if not self._say(plan, publication, today, since):
-                    return False
-            del self._left[:CHUNK]
-        self._state.note_swept(today)
-        self._state.forget_before(_past(today, REMEMBERED_DAYS))
-        self._next_sweep_at = self._clock.monotonic() + SWEEP_EVERY_S
-        return True
+    def went(self, payment_ids: Sequence[str]) -> None:
+        """These are Transfert complété: what was told of them stands from now on."""
+        self._state.note_went(payment_ids)
 
-    def _all(self, today: dt.date, since: dt.date, *, is_new: bool) -> list[str]:
-        """Payments with entries since then, remembered or not, and those cancelled lately."""
-        ids = dict.fromkeys(self._state.alive(min(since, _past(today, REMEMBERED_DAYS))))
-        floors = []
-        for chapter in self._membri.chapters.all:
-            terms = Terms.of(chapter.settings)
-            if terms is not None:
-                days = terms.longest_days + (REMEMBERED_DAYS if is_new else 0)
-                floors.append(
-                    max(_past(since, days), chapter.settings.deferral_since or dt.date.min)
-                )
-        if floors:
-            ids |= dict.fromkeys(self._membri.dues.transferred(min(floors)))
-        return list(ids)
-
-    def _say(
+    def say(
         self, plan: Plan, publication: Publication, today: dt.date, since: dt.date | None
     ) -> bool:
-        """Publishes what a sweep has to say of one payment; whether that was confirmed.
+        """Publishes what there is to say again of one payment; whether that was confirmed.
 
-        `since`: None when only cancellations are looked for."""
+        `since`: the day from which entries may have been lost; None when only cancellations are
+        looked for."""
         went = plan.payment.status is Status.TRANSFERRED
         if plan.cancelled:
-            lately = _past(today, BACK_DAYS).isoformat()
-            long_ago = plan.is_final and plan.known is not None and plan.known.cancelled_on < lately
-            if long_ago or not (went or plan.known):
+            if not (went or plan.known):
                 return True
+            events: Sequence[ToTransfer | Withdrawn] = self._withdrawing(plan, today, since)
             first = plan.known.cancelled_on if plan.known else ""
             done = replace(plan.deferred, cancelled_on=first or today.isoformat())
-            events: Sequence[ToTransfer | Withdrawn] = self._withdrawing(plan)
         elif plan.is_final or not went or since is None:
             return True
         else:
-            until = today + dt.timedelta(days=AHEAD_DAYS)
-            around = [one for one in plan.entries if since <= one.date <= until]
-            events = self._asking(plan, around if plan.is_told else plan.entries)
-            done = plan.deferred
+            whole = not (plan.is_told and plan.deferred.went == CONFIRMED)
+            events = self._asking(plan, plan.entries if whole else plan.around(today, since))
+            done = replace(plan.deferred, went=CONFIRMED)
         messages = [to_outgoing(event) for event in events]
         confirmed = publication.send(plan.chapter, messages, withdrawing=plan.cancelled)
         if confirmed:
@@ -272,7 +242,12 @@ class Deferring:
             for entry in entries
         ]
 
-    def _withdrawing(self, plan: Plan) -> list[Withdrawn]:
+    def _withdrawing(self, plan: Plan, today: dt.date, since: dt.date | None) -> list[Withdrawn]:
+        """All of them for a while, then each around its date: a ledger that was restored from
+        long before may still hold it."""
+        told = plan.known.cancelled_on if plan.known else ""
+        long_ago = since is not None and told and told < past(today, BACK_DAYS).isoformat()
+        withdrawn_now = plan.around(today, since) if long_ago and since else plan.entries
         origin = self._origin(plan.chapter)
         return [
             withdrawn(
@@ -284,7 +259,7 @@ class Deferring:
                 dataversion=version_of(entry),
                 entry=entry,
             )
-            for entry in plan.entries
+            for entry in withdrawn_now
         ]
 
     def _origin(self, chapter: Chapter) -> Origin:
@@ -295,7 +270,8 @@ class Deferring:
     def _is_on(self) -> bool:
         return any(Terms.of(chapter.settings) for chapter in self._membri.chapters.all)
 
-    def _today(self) -> dt.date:
+    def today(self) -> dt.date:
+        """The day in Montréal."""
         return self._clock.now().astimezone(ZONE).date()
 
 
@@ -339,7 +315,8 @@ def _bill(payment: Payment) -> str:
     return payment.allocations[0].invoice.id
 
 
-def _past(day: dt.date, days: int) -> dt.date:
+def past(day: dt.date, days: int) -> dt.date:
+    """That many days before."""
     return day - dt.timedelta(days=days)
 
 

@@ -32,16 +32,16 @@ class Dues:
     def payments_of(self, invoice_ids: Sequence[str]) -> dict[str, list[Paid]]:
         """Invoice id → every payment on it, whatever its status."""
         table = self._mapping.payment
-        query = Query(select=[table.id, table.amount, table.date, table.invoice.value])
+        columns = [table.id, table.amount, table.date, table.reference, table.invoice.value]
+        query = Query(select=columns)
         found: defaultdict[str, list[Paid]] = defaultdict(list)
         for row in self._dataverse.rows_by_id(table.set, table.invoice.column, invoice_ids, query):
             try:
                 day, amount = rows_to_records.paid(row, self._mapping)
             except Unmappable:
                 continue
-            found[pointed_id(row, table.invoice)].append(
-                Paid(record_id(row, table.id), day, amount)
-            )
+            one = Paid(record_id(row, table.id), day, amount, bool(row.get(table.reference)))
+            found[pointed_id(row, table.invoice)].append(one)
         return dict(found)
 
     def cancelled(self, invoice_ids: Sequence[str]) -> set[str]:

@@ -21,6 +21,7 @@ from producers.chapters import Chapter
 from producers.clock import SYSTEM_CLOCK, Clock
 from producers.columns import ENTITIES
 from producers.dataverse import ConfigFault, MembriError, system_reason
+from producers.deferral_sweep import DeferralSweep
 from producers.deferring import Deferring
 from producers.membri import Fetched, Membri, Pending
 from producers.poll_state import PollState, Seen
@@ -78,6 +79,7 @@ class Poller:
             depth_max=depth_max,
         )
         self._deferring = Deferring(membri, state.deferrals, clock=clock)
+        self._deferral_sweep = DeferralSweep(self._deferring, membri, state.deferrals, clock)
         self._next_sweep_at = clock.monotonic()
         start = clock.now() - dt.timedelta(seconds=FIRST_WINDOW_S)
         self._watermarks = dict.fromkeys(ENTITIES, start)
@@ -128,7 +130,7 @@ class Poller:
 
     def _sweep_deferred(self) -> None:
         try:
-            self._deferring.sweep(self._publication)
+            self._publication.tally.sweeping = self._deferral_sweep.run(self._publication)
         except ConfigFault as fault:
             log.error("deferred revenue: %s", fault)  # noqa: TRY400 - a setting, not our trace
             self._publication.tally.faults.append(str(fault))
@@ -187,10 +189,17 @@ class Poller:
     def _look_back(self, entity: Entity, rows: Sequence[Pending]) -> dict[str, Seen]:
         """What these rows mean for what is in flight; returns what is remembered of them."""
         known = self._state.known(entity, [row.id for row in rows])
-        self._publication.withdraw(_withdrawn(rows, known))
+        self._take_out(entity, _withdrawn(rows, known))
         if entity is Entity.ACCOUNT:
             self._refresh_snapshots({row.id: row.etag for row in rows})
         return known
+
+    def _take_out(self, entity: Entity, rows: Sequence[tuple[Pending, Seen]]) -> None:
+        """Withdraws these; a payment that went is noted first, since its entries stand then."""
+        if entity is Entity.PAYMENT:
+            done = [row.id for row, _ in rows if row.status is Status.TRANSFERRED]
+            self._deferring.went(done)
+        self._publication.withdraw(rows)
 
     def _is_new(self, row: Pending, seen: Seen | None) -> bool:
         """Whether the row is to be looked at closer: À transférer, ours, and not at this version
@@ -271,14 +280,15 @@ class Poller:
         rows = list(self._membri.recall(entity, list(known)))
         still = [row.id for row in rows if row.status is Status.TO_TRANSFER]
         taken_back = _withdrawn(rows, known)
-        self._publication.withdraw(taken_back)
+        self._take_out(entity, taken_back)
         kept = {*still, *(row.id for row, _ in taken_back)}
         self._state.forget(entity, [one for one in known if one not in kept])
         return still
 
     def _next_interval_s(self, interval_s: float, tally: Tally) -> float:
         """The configured one while there is work, then slower, up to four times."""
-        if tally.published or tally.withdrawn or tally.blocked or tally.unconfirmed:
+        busy = tally.published or tally.withdrawn or tally.blocked or tally.sweeping
+        if busy or tally.unconfirmed:
             return self._poll_interval_s
         return min(interval_s * 1.5, self._poll_interval_s * IDLE_FACTOR)
 

@@ -37,7 +37,8 @@ FAILED_BY = "poller"
 class Tally:
     """What one pass did. `blocked`: left because a queue was full; `elsewhere`: of chapters that
     are not configured; `unconfirmed`: published without a confirm, to be published again.
-    Messages about entries of deferred revenue count as published."""
+    Messages about entries of deferred revenue count as published; `sweeping`: there are more of
+    them to be said at once, with the next pass."""
 
     published: int = 0
     buried: int = 0
@@ -46,6 +47,7 @@ class Tally:
     elsewhere: int = 0
     blocked: int = 0
     unconfirmed: int = 0
+    sweeping: bool = False
     faults: list[str] = field(default_factory=list)
 
 

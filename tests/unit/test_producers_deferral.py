@@ -16,6 +16,7 @@ from producers.deferral import (
     Settled,
     Terms,
     dates,
+    dates_until,
     deferrable,
     entry_id,
     schedule,
@@ -24,8 +25,8 @@ from producers.deferral import (
     version_of,
     version_of_all,
 )
-from schemas.days import midnight
 from schemas.chapters import ChapterSettings
+from schemas.days import midnight
 from schemas.money import ZERO, total
 from schemas.records import DocumentRef, Invoice, InvoiceType, JournalEntry, Payment
 from schemas.statuses import Status
@@ -243,3 +244,20 @@ def test_the_terms_are_those_of_the_chapter() -> None:
     assert Terms.of(ChapterSettings()) is None
     found = Terms.of(ChapterSettings(deferred_revenue="upfront", deferral_periods=3))
     assert found == Terms(periods=3, start="payment_month", day="last", upfront=True)
+
+
+@given(paid_on=DAYS, invoiced_on=DAYS, given_terms=TERMS)
+def test_the_days_that_were_told_are_known_from_their_last_one(
+    paid_on: dt.date, invoiced_on: dt.date, given_terms: Terms
+) -> None:
+    days = dates(given_terms, paid_on, invoiced_on)
+    assert dates_until(given_terms, days[-1]) == days
+
+
+def test_what_stands_in_the_books_keeps_its_share_whatever_its_amount_is_now() -> None:
+    told = {"p1": Settled(Decimal("114.98"), Decimal("100.00"), went=True)}
+    now = Paid("p1", dt.date(2026, 1, 1), Decimal("57.49"), referenced=True)
+    later = Paid("p2", dt.date(2026, 1, 2), Decimal("57.49"))
+    assert shares(dues(), [now, later], told) == {"p1": Decimal("100.00"), "p2": ZERO}
+    emptied = Paid("p1", now.date, now.amount)
+    assert shares(dues(), [emptied], told) == {"p1": Decimal("50.00")}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from producers.deferral import Settled, Terms
-from producers.deferral_state import Deferred
+from producers.deferral_state import CONFIRMED, TOLD, WENT, Deferred
 from producers.poll_state import PollState
 
 TERMS = Terms(periods=12, start="next_january", day="first", upfront=True)
@@ -64,3 +65,20 @@ def test_a_file_whose_table_is_of_another_version_is_made_anew(tmp_path: Path) -
     with PollState(path) as state:
         state.deferrals.remember([deferred()])
         assert set(state.deferrals.of_payments(["p1"])) == {"p1"}
+
+
+def test_a_payment_that_went_is_noted_once_and_a_new_telling_begins_anew() -> None:
+    with PollState() as state:
+        state.deferrals.remember([deferred("p1"), deferred("p2")])
+        state.deferrals.note_went(["p1", "unknown"])
+        assert {k: one.went for k, one in _of(state).items()} == {"p1": WENT, "p2": TOLD}
+        assert _of(state)["p1"].settled.went
+        state.deferrals.remember([replace(_of(state)["p1"], went=CONFIRMED)])
+        state.deferrals.note_went(["p1"])
+        assert _of(state)["p1"].went == CONFIRMED
+        state.deferrals.remember([deferred("p1")])
+        assert _of(state)["p1"].went == TOLD
+
+
+def _of(state: PollState) -> dict[str, Deferred]:
+    return state.deferrals.of_payments(["p1", "p2"])
