@@ -100,7 +100,7 @@ def test_a_refused_token_is_replaced_once_and_the_request_repeated(world: World)
 
 
 def test_a_second_refusal_says_what_to_enable_and_fails_no_record(world: World) -> None:
-    world.answer(fault("Authentication_InvalidCredentials", status=401))
+    world.answer(fault("Authentication_InvalidCredentials", "no: access-2", status=401))
     system = world.system()
     for call in (lambda: system.find(LOOKUP), system.probe):
         world.requests.clear()
@@ -108,6 +108,7 @@ def test_a_second_refusal_says_what_to_enable_and_fails_no_record(world: World) 
             call()
         assert info.value.reason is SystemReason.UNAUTHORISED
         assert "Entra applications" in info.value.detail
+        assert len(world.grants) > 2 or "access-" not in info.value.detail
         assert len(world.requests) == 2
 
 

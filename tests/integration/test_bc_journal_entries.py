@@ -199,6 +199,23 @@ def test_an_entry_needs_an_amount_and_two_accounts(bench: BusinessCentralBench) 
     assert "accounts.deferred_revenue" in problem.detail
 
 
+def test_an_entry_from_an_account_to_itself_is_refused_before_it_is_posted(
+    bench: BusinessCentralBench,
+) -> None:
+    account = an_account()
+    entry = a_journal_entry(account, an_invoice(account))
+    kept = bench.accounts
+    bench.accounts = kept.model_copy(update={"earned_revenue": DEFERRED})
+    try:
+        (problem,) = bench.restarted().check(entry)
+        (told,) = [one for one in bench.system.check_settings() if one.reason and one.blocking]
+    finally:
+        bench.accounts = kept
+    assert problem.reason is Reason.UNKNOWN_ACCOUNT
+    assert DEFERRED in problem.detail
+    assert (told.setting, told.value) == ("accounts.earned_revenue", DEFERRED)
+
+
 def test_a_batch_made_by_a_try_whose_answer_was_lost_is_used(bench: BusinessCentralBench) -> None:
     account, _, invoice, _ = billed(bench)
     delivery = Delivery(a_journal_entry(account, invoice))

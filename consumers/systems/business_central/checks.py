@@ -21,7 +21,7 @@ from consumers.systems._taxes import RATES, Treatment
 from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company, allowed
 from consumers.systems.business_central.faults import Json
-from consumers.systems.business_central.keys import code, plain_enum
+from consumers.systems.business_central.keys import code, plain_enum, same_code
 from consumers.systems.business_central.lists import ShortList, postable
 from consumers.systems.business_central.taxes import USUAL
 from schemas.reasons import SettingReason
@@ -69,6 +69,11 @@ def _accounts(company: Company) -> Iterator[SettingCheck]:
         yield _account(company, "accounts.deferred_revenue", accounts.deferred_revenue)
     if accounts.earned_revenue:
         yield _account(company, "accounts.earned_revenue", accounts.earned_revenue)
+    if accounts.deferred_revenue and same_code(accounts.deferred_revenue, accounts.earned):
+        setting = "earned_revenue" if accounts.earned_revenue else "default_income"
+        detail = "the same as accounts.deferred_revenue: entries would move nothing"
+        wrong = SettingReason.WRONG_KIND
+        yield SettingCheck(f"accounts.{setting}", accounts.earned, wrong, detail)
 
 
 def _misnamed(

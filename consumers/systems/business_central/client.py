@@ -207,12 +207,12 @@ class Client:
         token = tokens.current(self.left_s())
         answer = self._send(method, url, token, query, body, headers)
         if answer.status == _UNAUTHORISED:
-            answer = self._send(
-                method, url, tokens.renewed(token, self.left_s()), query, body, headers
-            )
+            token = tokens.renewed(token, self.left_s())
+            answer = self._send(method, url, token, query, body, headers)
         if answer.ok:
             return answer
         fault = fault_of(answer)
+        fault.message = fault.message.replace(token, "…")  # nobody may read it in a dead letter
         self._keep_silence(fault)
         if answer.status == _UNAUTHORISED:
             raise Unavailable(
@@ -220,7 +220,6 @@ class Client:
                 f"{fault.words}; is the application enabled in Business Central (page Microsoft"
                 " Entra applications)?",
             )
-        fault.message = fault.message.replace(token, "…")  # nobody may read it in a dead letter
         raise fault
 
     def _keep_silence(self, fault: Fault) -> None:

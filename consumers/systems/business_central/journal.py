@@ -93,4 +93,7 @@ def _accounts(company: Company) -> tuple[str, str]:
     deferred = company.account(accounts.deferred_revenue, "accounts.deferred_revenue")
     setting = "earned_revenue" if accounts.earned_revenue else "default_income"
     earned = company.account(accounts.earned, f"accounts.{setting}")
+    if deferred["number"] == earned["number"]:
+        detail = f"accounts.deferred_revenue and accounts.{setting} are both {earned['number']}"
+        raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
     return str(deferred["number"]), str(earned["number"])
