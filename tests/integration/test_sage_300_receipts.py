@@ -19,6 +19,7 @@ from schemas.statuses import Entity
 from tests.contracts.conformance_sage_300 import ACCOUNTS, Sage300Bench, sage_300_bench
 from tests.contracts.conformance_world import (
     Delivery,
+    a_credit_note,
     a_payment,
     an_account,
     an_invoice,
@@ -156,6 +157,37 @@ def test_two_allocations_to_one_invoice_are_one_applied_line(bench: Sage300Bench
     assert [line["CustomerReceiptAmount"] for line in entry["AppliedReceiptsAdjustments"]] == [
         "24.98"
     ]
+
+
+def test_an_invoice_in_instalments_is_paid_one_after_the_other(bench: Sage300Bench) -> None:
+    account = an_account()
+    invoice = an_invoice(account, "100.00")
+    customer = customer_of(bench, account)
+    line = {"RevenueAccount": "4200", "ExtendedAmountWithTIP": Decimal(100)}
+    instalments = [
+        {"PaymentNumber": at, "DueDate": f"2026-0{at + 3}-01", "AmountDue": Decimal(amount)}
+        for at, amount in ((1, "40.00"), (2, "40.00"), (3, "34.98"))
+    ]
+    typed = {"CustomerNumber": customer.remote_id, "DocumentNumber": invoice.number}
+    typed |= {"InvoiceDetails": [line], "InvoicePaymentSchedules": instalments}
+    bench.accountant(invoice=typed)
+    ref = RemoteRef(f"{customer.remote_id}|{invoice.number}", invoice.number)
+    applied = []
+    for amount in ("50.00", "30.00"):
+        payment = a_payment(account, (invoice, amount))
+        delivery = Delivery(payment, customer, {invoice.id: ref})
+        bench.system.transfer(delivery.task())
+        ((entry,),) = [batch["ReceiptsAdjustments"] for batch in own(bench, delivery)]
+        lines = entry["AppliedReceiptsAdjustments"]
+        applied += [(one["PaymentNumber"], one["CustomerReceiptAmount"]) for one in lines]
+        assert delivery.attempt(bench.restarted()).action is Action.ADOPTED
+    assert applied == [(1, "40.00"), (2, "10.00"), (2, "30.00")]
+    credit = a_credit_note(invoice, "50.00")  # 57.49, of which the last 34.98 are owed
+    bench.system.transfer(Delivery(credit, customer, {invoice.id: ref}).task())
+    assert bench.held(credit).balance == Decimal("22.51")
+    too_much = a_payment(account, (invoice, "0.01"))
+    with rejected(Reason.PAYMENT_EXCEEDS_BALANCE):
+        bench.system.transfer(Delivery(too_much, customer, {invoice.id: ref}).task())
 
 
 @pytest.mark.parametrize("allowed", [True, False])

@@ -169,10 +169,11 @@ def _plan(
                         "BatchType": kind,
                         "CustomerNumber": customer,
                         "DocumentNumber": number,
-                        "PaymentNumber": 1,
+                        "PaymentNumber": at,
                         "ReceiptTransactionType": "ApplyDocument",
-                        "CustomerReceiptAmount": amount,
+                        "CustomerReceiptAmount": part,
                     }
+                    for at, part in documents.spread(company, corrected, amount)
                 ],
             }
         ],

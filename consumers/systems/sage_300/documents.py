@@ -81,6 +81,27 @@ def due(company: Company, row: Json) -> Decimal:
     return abs(_amount(company, row, company.connection.posted_due_property))
 
 
+def spread(company: Company, row: Json | None, amount: Decimal) -> list[tuple[int, Decimal]]:
+    """(payment, part of the amount), the first payments first: an invoice whose terms make several
+    is paid by each of them, for what that one owes (section 6).
+
+    What was paid before is taken to have gone the same way; what is not so is refused by Sage 300.
+    """
+    entry = invoice_origin(company, row).entry if row is not None else None
+    payments = list((entry or {}).get("InvoicePaymentSchedules") or [])
+    if row is None or len(payments) < 2:
+        return [(1, amount)]
+    settled, found = total(company, row) - due(company, row), []
+    for one in payments:
+        asked = money(one, "AmountDue")
+        before = min(settled, asked)
+        part = min(amount, asked - before)
+        settled, amount = settled - before, amount - part
+        if part:
+            found.append((int(one["PaymentNumber"]), part))
+    return found or [(1, amount)]
+
+
 def _amount(company: Company, row: Json, name: str) -> Decimal:
     if name not in row:
         raise Unavailable(

@@ -126,7 +126,7 @@ def _payment(connection: Connection) -> tuple[FieldRule, ...]:
         FieldRule(
             _P, "payment.allocations.invoice", f"{_APPLIED}.DocumentNumber", 22, "its number"
         ),
-        FieldRule(_P, "", f"{_APPLIED}.PaymentNumber", 0, "1"),
+        FieldRule(_P, "", f"{_APPLIED}.PaymentNumber", 0, "1; those of its terms in order"),
         FieldRule(_P, "", f"{_APPLIED}.ReceiptTransactionType", 0, "Receipt"),
         FieldRule(_P, "payment.allocations.amount", f"{_APPLIED}.CustomerReceiptAmount"),
         *_steps(_P, "BatchStatus"),

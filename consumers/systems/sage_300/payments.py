@@ -102,9 +102,10 @@ def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
         if wrong:
             raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail="; ".join(wrong))
         return Receipt(_ref(row), Action.ADOPTED)
+    rows = {number: documents.owned(company, customer, number) for number in paid}
     if not batches.standing(company, RECEIPTS, marker("payment", payment.id)):
-        _refuse_excess(company, customer, paid)
-    plan = _plan(company, payment, customer, paid)
+        _refuse_excess(company, customer, paid, rows)
+    plan = _plan(company, payment, customer, paid, rows)
     posted = post(company, task.steps, plan)
     row = _verified(company, task, payment, plan, posted)
     return Receipt(_ref(row), Action.CREATED if posted.made else Action.ADOPTED)
@@ -118,7 +119,9 @@ def draft(company: Company, task: Task, payment: Payment) -> Draft:
         known = task.documents.get(allocation.invoice.id)
         number = known.reference if known else "‹invoice›"
         paid[number] = paid.get(number, ZERO) + allocation.amount
-    plan = _plan(company, payment, customer, paid)
+    there = {ref.reference for ref in task.documents.values()} if task.customer else set()
+    rows = {name: documents.owned(company, customer, name) for name in paid if name in there}
+    plan = _plan(company, payment, customer, paid, rows)
     return Draft(requests=requests(company, plan), total=payment.amount)
 
 
@@ -144,11 +147,13 @@ def _paid(task: Task, payment: Payment, customer: str) -> dict[str, Decimal]:
     return paid
 
 
-def _refuse_excess(company: Company, customer: str, paid: Mapping[str, Decimal]) -> None:
+def _refuse_excess(
+    company: Company, customer: str, paid: Mapping[str, Decimal], rows: Mapping[str, Json | None]
+) -> None:
     """Raises Rejected for the first document that owes less than what is paid on it, or that is
     not posted: nothing can be applied to it then."""
     for number, amount in paid.items():
-        row = documents.owned(company, customer, number)
+        row = rows[number]
         if row is None:
             detail = f"{number} is not among the posted documents of {customer} in Sage 300"
             raise Rejected(Reason.REFERENCE_NOT_FOUND, field="allocations", detail=detail)
@@ -158,14 +163,26 @@ def _refuse_excess(company: Company, customer: str, paid: Mapping[str, Decimal])
             raise Rejected(Reason.PAYMENT_EXCEEDS_BALANCE, field="amount", detail=detail)
 
 
-def _plan(company: Company, payment: Payment, customer: str, paid: Mapping[str, Decimal]) -> Plan:
+def _plan(
+    company: Company,
+    payment: Payment,
+    customer: str,
+    paid: Mapping[str, Decimal],
+    rows: Mapping[str, Json | None],
+) -> Plan:
+    """`rows`: document number → the posted document, where it is known."""
     number = receipt_number(payment.id)
 
     def refusal(_: Json, wrong: object) -> Rejected:
         told = "; ".join(wrong if isinstance(wrong, tuple) else ())
         return Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail=told)
 
-    body = receipts.body(company, payment, customer, paid)
+    applied = [
+        (name, at, part)
+        for name, amount in paid.items()
+        for at, part in documents.spread(company, rows.get(name), amount)
+    ]
+    body = receipts.body(company, payment, customer, applied)
     return Plan(
         kind=RECEIPTS,
         description=marker("payment", payment.id),
@@ -186,7 +203,9 @@ def _verified(company: Company, task: Task, payment: Payment, plan: Plan, posted
         return row
     cause: Rejected | None = None
     try:
-        _refuse_excess(company, customer, _paid(task, payment, customer))
+        paid = _paid(task, payment, customer)
+        rows = {number: documents.owned(company, customer, number) for number in paid}
+        _refuse_excess(company, customer, paid, rows)
     except Rejected as refusal:
         cause = refusal
     company.lists.forget()

@@ -7,7 +7,7 @@ that are not above zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from consumers.errors import Rejected
@@ -45,8 +45,10 @@ def check(company: Company, payment: Payment) -> Iterator[Problem]:
         yield Problem(error.reason, error.field, error.detail)
 
 
-def body(company: Company, payment: Payment, customer: str, paid: Mapping[str, Decimal]) -> Json:
-    """The batch as it is sent. `paid`: document number → amount on it.
+def body(
+    company: Company, payment: Payment, customer: str, applied: Sequence[tuple[str, int, Decimal]]
+) -> Json:
+    """The batch as it is sent. `applied`: document number, which of its payments, amount on it.
 
     Raises Rejected(unknown_account), Unavailable.
     """
@@ -71,11 +73,11 @@ def body(company: Company, payment: Payment, customer: str, paid: Mapping[str, D
                 "BatchType": kind,
                 "CustomerNumber": customer,
                 "DocumentNumber": number,
-                "PaymentNumber": 1,
+                "PaymentNumber": at,
                 "ReceiptTransactionType": "Receipt",
                 "CustomerReceiptAmount": amount,
             }
-            for number, amount in paid.items()
+            for number, at, amount in applied
         ],
     }
     return {
@@ -90,8 +92,8 @@ def body(company: Company, payment: Payment, customer: str, paid: Mapping[str, D
 def differences(
     entry: Json, payment: Payment, customer: str, paid: Mapping[str, Decimal] | None = None
 ) -> tuple[str, ...]:
-    """What an entry has otherwise than the payment, both figures. `paid`: see `body`; None where
-    the documents are not known."""
+    """What an entry has otherwise than the payment, both figures. `paid`: document number
+    → amount; None where the documents are not known."""
     found = []
     held = money(entry, "BankReceiptAmount")
     if held != payment.amount:
