@@ -130,6 +130,8 @@ class Bookkeeper:
         elif prior and prior.state is State.DONE and reason is not Reason.REFERENCE_NOT_FOUND:
             # What stands in the books stands: its payments may still go.
             entry = replace(prior, attempts=attempts, changed_at=self._now())
+            if isinstance(subject.record, JournalEntry):  # said again each day: told once
+                entry = replace(entry, dataversion=work.dataversion)
         self.leave(subject.key)
         self.bury(subject, reason, field_name, detail, attempts=attempts)
         return entry

@@ -179,6 +179,12 @@ def test_a_schedule_that_changed_after_it_went_is_an_error_not_a_second_entry() 
     bench.run(*asked(entries(amount="50.00")[0]))
     assert [reason for reason, _ in bench.letters()] == ["differs_from_books"]
     assert bench.posted() == [JANUARY]
+    for _ in range(3):  # it is said again each day
+        bench.run(*asked(entries(amount="50.00")[0]))
+    assert len(bench.letters()) == 1
+    bench.run(*asked(entries(amount="50.00")[0], headers={"x-replayed-by": "anne"}))
+    assert len(bench.letters()) == 2
+    assert bench.posted() == [JANUARY]
 
 
 def differing(bench: EntryBench):  # type: ignore[no-untyped-def]  # a wrapper for one test
