@@ -214,7 +214,7 @@ TEXTS: Mapping[Reason | SystemReason | WaitReason, ReasonText] = {
     ),
     Reason.CANCELLED_AFTER_ENTRY: _T(
         "The invoice is cancelled, but this entry of deferred revenue is in the books already.",
-        "Reverse the entry in the books; its number is its « Référence de synchronisation ».",
+        "Reverse the entry of that date, amount and number in the books.",
         BOOKS,
         ACCOUNTANT,
     ),

@@ -228,7 +228,7 @@ TEXTS: Mapping[Reason | SystemReason | WaitReason, ReasonText] = {
     ),
     Reason.CANCELLED_AFTER_ENTRY: _T(
         "La facture est annulée, mais cette entrée de revenus perçus d'avance est déjà reportée.",
-        "Renversez l'entrée dans les livres ; son numéro est sa « Référence de synchronisation ».",
+        "Renversez dans les livres l'entrée de cette date, de ce montant et de ce numéro.",
         LIVRES,
         COMPTABLE,
     ),
