@@ -20,6 +20,7 @@ from schemas.reasons import (
     text,
 )
 
+NO_ROW = Reason.CANCELLED_AFTER_ENTRY  # of entries alone: Membri has no table of them
 CODES = [*Reason, *SystemReason, *WaitReason]
 RUNBOOKS = Path(__file__).resolve().parents[2] / "ops" / "runbooks" / "reasons"
 
@@ -45,11 +46,18 @@ def test_the_two_languages_are_two_texts(code):
     assert french.correct != english.correct
 
 
-@pytest.mark.parametrize("code", [*Reason])
+@pytest.mark.parametrize("code", [one for one in Reason if one is not NO_ROW])
 def test_a_correction_ends_with_the_status_or_the_reference_to_set(code):
     for lang in ("fr", "en"):
         correction = text(code, lang).correct
         assert "À transférer" in correction or "Référence de synchronisation" in correction
+
+
+def test_what_has_no_row_in_membri_sends_nobody_to_a_field_there():
+    for lang in ("fr", "en"):
+        assert "«" not in text(NO_ROW, lang).correct
+        told = explain(NO_ROW, lang, detail="2026-01-31, 8.33 CAD, RPA-0042")
+        assert told in (RUNBOOKS / f"{NO_ROW}.md").read_text(encoding="utf-8")
 
 
 def test_an_explanation_holds_the_field_the_figures_and_the_correction():
