@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from consumers.systems.business_central.keys import marker
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
+from schemas.statuses import Entity
 from tests.contracts.conformance_business_central import (
     BusinessCentralBench,
     business_central_bench,
@@ -131,3 +133,15 @@ def test_a_payment_whose_date_was_corrected_meanwhile_differs_with_both_dates(
     for date in (DAY, later.date):  # type: ignore[union-attr]  # a payment
         assert date.isoformat() in info.value.detail
     assert bench.held(invoice).balance == Decimal("100.00")
+
+
+@pytest.mark.parametrize("entity", list(Entity))
+def test_a_reference_longer_than_any_number_there_is_not_there_and_not_asked_for(
+    bench: BusinessCentralBench, entity: Entity
+) -> None:
+    """A filter on more than a field holds may be refused, in words that name no field of Membri."""
+    error = {"error": {"code": "Application_FilterErrorException", "message": "too long"}}
+    bench.sandbox.faults.arm(kind="status", status=400, body=json.dumps(error), path="9" * 36)
+    assert bench.system.find(Lookup(entity, "other", reference="9" * 36)) is None
+    if entity is Entity.INVOICE:
+        assert bench.system.find(Lookup(entity, "other", number="9" * 36)) is None

@@ -22,6 +22,7 @@ from consumers.systems.business_central.fields import too_long
 from consumers.systems.business_central.keys import (
     clean_name,
     code,
+    fits,
     plain_enum,
     same_name,
 )
@@ -61,6 +62,8 @@ def _is_ours(row: Json, number: str, name: str) -> bool:
 
 
 def _numbered(company: Company, number: str) -> Json | None:
+    if not fits(number):
+        return None
     rows = company.client.select("customers", f"number eq {quoted(code(number))}")
     return rows[0] if rows else None
 

@@ -31,7 +31,15 @@ from consumers.systems.business_central.faults import (
     failure,
     says_settled,
 )
-from consumers.systems.business_central.keys import code, compact, external_number, same_code
+from consumers.systems.business_central.fields import LIMITS
+from consumers.systems.business_central.keys import (
+    NUMBER_MAX,
+    code,
+    compact,
+    external_number,
+    fits,
+    same_code,
+)
 from consumers.systems.business_central.sales import INVOICE, Kind, kind_of
 from schemas.outcomes import Action
 from schemas.reasons import Reason
@@ -41,6 +49,12 @@ DRAFTED = "draft"
 """Step: the id of our draft, which stays the posted document's."""
 NUMBERED = "number"
 """Step: the external number of our draft, before it is made: Membri's may be corrected since."""
+
+
+_LENGTHS = {
+    "number": NUMBER_MAX,
+    "externalDocumentNumber": LIMITS["salesInvoices.externalDocumentNumber"],
+}
 
 
 def find(company: Company, lookup: Lookup) -> Found | None:
@@ -84,7 +98,10 @@ def _numbered(
     """The one document of that number: ours if one is, else the only one of the first number. What
     stands goes before what is cancelled, a posted one before a draft that bears its number.
     Raises Rejected(ambiguous)."""
-    where = " or ".join(f"{field} eq {quoted(code(number))}" for number in numbers)
+    asked = [code(number) for number in numbers if fits(number, _LENGTHS[field])]
+    if not asked:
+        return None
+    where = " or ".join(f"{field} eq {quoted(number)}" for number in asked)
     rows = company.client.select(kind.resource, where, kind.lines)
     rows = [row for row in rows if not is_cancelled(row)] or rows
     rows = [row for row in rows if sales.marked(row, record_id)] or [

@@ -16,6 +16,8 @@ import unicodedata
 import uuid
 
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
+NUMBER_MAX = 20
+"""Characters of a number of Business Central's: customers, documents, entries (page, 3 and 6)."""
 _BATCH_LETTERS = 10
 _ID_MAX = 32
 
@@ -66,6 +68,12 @@ def external_number(number: str, record_id: str) -> str:
 def code(text: str) -> str:
     """A Code field as Business Central keeps it: trimmed, in capitals (page, section 2)."""
     return text.strip().upper()
+
+
+def fits(text: str, limit: int = NUMBER_MAX) -> bool:
+    """Whether a Code field of that length can hold it: nothing longer is there, and a filter on it
+    may be refused."""
+    return len(code(text)) <= limit
 
 
 def same_code(one: str, other: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Literal
 from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company, money
 from consumers.systems.business_central.faults import Json
-from consumers.systems.business_central.keys import code, plain_enum
+from consumers.systems.business_central.keys import code, fits, plain_enum
 from consumers.systems.business_central.lists import date_of
 from schemas.money import ZERO, total
 
@@ -23,6 +23,8 @@ DocumentType = Literal["Payment", ""]
 
 def entries(company: Company, number: str, document_type: DocumentType) -> list[Json]:
     """The entries of that document number and type. Raises Unavailable, Transient."""
+    if not fits(number):
+        return []
     rows = company.client.select(
         "generalLedgerEntries", f"documentNumber eq {quoted(code(number))}"
     )
