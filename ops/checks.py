@@ -65,11 +65,26 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     chapters = ", ".join(f"{c.slug} → {c.system}" for c in settings.chapters)
     text = said("{file}: {chapters}", file=settings.file, chapters=chapters)
     yield Check("configuration", "ok", text)
+    yield from map(_deferral, filter(_defers_all, settings.chapters))
     yield _broker(settings)
     yield _ledger(settings)
     yield from _membri(settings)
     for chapter in settings.chapters:
         yield from _system(settings, chapter)
+
+
+def _defers_all(chapter: Chapter) -> bool:
+    said_of = chapter.settings
+    return said_of.deferred_revenue != "off" and said_of.deferral_since is None
+
+
+def _deferral(chapter: Chapter) -> Check:
+    text = said(
+        "not set: dues that were paid before their revenue was deferred, and stand in the books as "
+        "earned, get entries too"
+    )
+    remedy = said("set deferral_since to the day on which deferral was turned on")
+    return Check(f"{chapter.slug} deferral_since", "warning", text, remedy)
 
 
 def _plain(text: object) -> Said:

@@ -102,6 +102,33 @@ def test_when_all_is_well_every_line_is_ok_and_systems_are_closed(outside: Outsi
     assert outside.system.closed
 
 
+@pytest.mark.parametrize(
+    ("said", "states"),
+    [
+        ('deferred_revenue = "on_date"', ["warning"]),
+        ('deferred_revenue = "upfront"', ["warning"]),
+        ('deferred_revenue = "on_date"\ndeferral_since = 2026-11-01', []),
+        ('deferred_revenue = "off"', []),
+    ],
+)
+def test_deferral_that_begins_on_no_day_is_warned_of_since_old_dues_get_entries_too(
+    outside: Outside, tmp_path: Path, said: str, states: list[str]
+) -> None:
+    quebec = 'slug = "quebec"\nsystem = "reference"\n'
+    outside.settings = settings(
+        tmp_path, TEXT.replace(quebec, f"{quebec}[chapters.settings]\n{said}\n")
+    )
+    found = outside.checks("quebec deferral_since")
+    assert [one.state for one in found] == states
+    for one in found:
+        assert "reçoivent aussi des entrées" in Words("fr").tell(one.text)
+        assert "deferral_since" in one.as_json()["remedy"]
+    words = ["--config", str(outside.settings.file), "--lang", "fr"]
+    done = CliRunner().invoke(cli.app, [*words, "check"])
+    assert done.exit_code == 0
+    assert ("! quebec deferral_since: " in done.output) is bool(states)
+
+
 def test_no_line_shows_a_secret(outside: Outside) -> None:
     told = " ".join(str(one.as_json()) for one in all_checks(outside.settings))
     assert "broker-password" not in told
