@@ -65,7 +65,7 @@ def clean(shared: Sage300Bench) -> Iterator[Sage300Bench]:
     seed = default_company("Association des Érables")
     shared.sandbox.companies.seed({COMPANY: {**seed, "ARCustomers": []}})
     shared.close()
-    assert shared.sandbox.offences.all()[before:] == []
+    assert shared.sandbox.offences.all()[before:] == [], shared.sandbox.offences.all()[before:]
 
 
 def books(bench: Sage300Bench) -> Any:

@@ -11,10 +11,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from consumers.errors import OutcomeUnknown, Transient
+from consumers.systems.sage_300.client import Client
 from schemas.reasons import Reason, explain
 from schemas.records import Invoice, Payment
 from tests.contracts.conformance_sage_300 import Sage300Bench, sage_300_bench
@@ -25,9 +27,12 @@ from tests.contracts.conformance_world import (
 )
 from tests.integration.sage_300_books import (
     INVOICES,
+    JOURNALS,
+    RECEIPTS,
     Meanwhile,
     clean,
     delete_live,
+    left_at,
     own,
     to_bill,
     to_credit,
@@ -50,30 +55,48 @@ def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
         yield ready
 
 
-def test_no_change_of_ours_holds_details(bench: Sage300Bench) -> None:
-    """`UpdateOperation` is for details, and no PATCH of ours has any (section 2): whatever a PATCH
-    holds is a plain value."""
-    bench.options.delete_by_status = False  # the longest way: ready, open, deleted, renamed
+def test_no_change_of_ours_holds_details(
+    bench: Sage300Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`UpdateOperation` is for details (section 2), and no PATCH of ours has any, on no way."""
+    changes: list[tuple[str, dict[str, Any]]] = []
+    real = Client.change
+
+    def seen(client: Client, path: str, body: dict[str, Any]) -> None:
+        changes.append((path.split("/")[1].split("(", maxsplit=1)[0], body))
+        real(client, path, body)
+
+    monkeypatch.setattr(Client, "change", seen)
     account = an_account(email="a@example.org")
-    ref = bench.system.transfer(Delivery(account).task()).ref
-    bodies = [
-        dict(body)
-        for delivery, remote_id in (
-            (Delivery(account.model_copy(update={"email": "b@example.org"})), ref.remote_id),
-            (to_bill(bench), ""),
-            (to_pay(bench), ""),
-            (to_credit(bench), ""),
-            (to_enter(), ""),
-        )
-        for request, body in bench.connector(customer_optional_fields={"REGION": "06"})
-        .draft(delivery.task(remote_id))
-        .requests
-        if request.startswith("PATCH ")
-    ]
-    assert len(bodies) == 6
-    for body in bodies:
-        assert body
-        assert all(isinstance(value, str) for value in body.values()), body
+    ref = bench.connector(customer_optional_fields={"REGION": "06"}).transfer(
+        Delivery(account).task()
+    )
+    moved = account.model_copy(update={"email": "b@example.org", "phone": "514 555-0100"})
+    bench.connector(customer_optional_fields={"REGION": "07"}).transfer(
+        Delivery(moved).task(ref.ref.remote_id)
+    )
+    for delivery in (to_pay(bench), to_credit(bench), to_enter()):
+        bench.system.transfer(delivery.task())
+    bench.options.delete_by_status = False  # the longest way: ready, open, deleted, renamed
+    delivery = to_bill(bench)
+    left_at(bench, delivery, "post")
+    total = delivery.record.total  # type: ignore[union-attr]  # an invoice
+    values = {"qst": total, "total": total + total}
+    delivery.record = delivery.record.model_copy(update=values)
+    with rejected(Reason.DIFFERS_FROM_BOOKS):  # ready, open again, and nothing can delete it
+        delivery.attempt(bench.restarted())
+    delete_live(bench)
+    with rejected(Reason.TAX_MISMATCH):
+        delivery.attempt(bench.restarted())
+    names = {(resource, name) for resource, body in changes for name in body}
+    assert names == {
+        *(("ARCustomers", "Email"), ("ARCustomers", "PhoneNumber")),
+        *((INVOICES, "BatchStatus"), (INVOICES, "Description")),
+        *((RECEIPTS, "BatchStatus"), (JOURNALS, "ReadyToPost")),
+    }
+    assert all(isinstance(value, str) for _, body in changes for value in body.values())
+    bench.options.delete_by_status = True
+    delete_live(bench)
 
 
 ORDER = {

@@ -132,12 +132,11 @@ def errors(row: Json) -> int:
     return int(row.get("NumberOfErrors") or 0)
 
 
-def standing(company: Company, kind: Kind, description: str) -> list[Json]:
-    """The batches of that description that count: neither deleted, nor posted without their entry
+def standing(company: Company, kind: Kind, *descriptions: str) -> list[Json]:
+    """The batches of those descriptions that count: neither deleted, nor posted without their entry
     (which a posting error moved elsewhere). Raises Unavailable, Transient."""
-    where = equal(Description=description)
-    if kind.record_type:
-        where += f" and {equal(BatchRecordType=kind.record_type)}"
+    kept = {"BatchRecordType": kind.record_type} if kind.record_type else {}
+    where = " or ".join(equal(Description=one, **kept) for one in descriptions)
     return [row for row in company.client.rows(kind.resource, where) if _counts(kind, row)]
 
 

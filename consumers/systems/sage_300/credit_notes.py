@@ -110,7 +110,7 @@ def finish(company: Company, task: Task, invoice: Invoice, row: Json) -> None:
 def _clear(company: Company, task: Task, invoice: Invoice) -> None:
     """Nothing is left to apply: whoever paid the invoice, or used the credit, was faster."""
     for row in batches.standing(company, APPLICATIONS, marker("application", invoice.id)):
-        gone, words = set_aside(company, task.steps, APPLICATIONS, row)
+        gone, words = set_aside(company, task.steps, APPLICATIONS, row, rename=False)
         if not gone:
             raise Rejected(Reason.DIFFERS_FROM_BOOKS, detail=words)
 

@@ -15,6 +15,7 @@ from consumers.system import Problem, Steps
 from consumers.systems.sage_300 import batches
 from consumers.systems.sage_300.company import Company
 from consumers.systems.sage_300.faults import Json
+from consumers.systems.sage_300.markers import set_aside_mark
 from consumers.systems.sage_300.posting import Plan, Posted, withdraw
 from schemas.reasons import Reason
 
@@ -51,7 +52,7 @@ def _withdrawn(company: Company, plan: Plan, posted: Posted) -> list[str]:
     same = [row for row in rows if not _otherwise(plan, row)]
     if len(same) == 1:
         number = batches.number_of(same[0])
-        words = withdraw(company, plan.kind, same[0])[1]
+        words = withdraw(company, plan.kind, same[0], set_aside_mark(plan.description))[1]
         return [f"its entry went to the error batch {number}", words]
     if not rows:
         return []

@@ -103,8 +103,11 @@ def _remembered(company: Company, steps: Steps, plan: Plan) -> Json | None:
 
 
 def _marked(company: Company, steps: Steps, plan: Plan) -> Json | None:
-    """Made by a try that could not remember it. Raises Rejected(ambiguous) for several."""
-    found = batches.standing(company, plan.kind, plan.description)
+    """Made by a try that could not remember it. Raises Rejected: ambiguous for several, and for
+    one that was set aside and still stands, since both could then be posted."""
+    aside = set_aside_mark(plan.description)
+    rows = batches.standing(company, plan.kind, plan.description, aside)
+    found = [row for row in rows if row.get("Description") == plan.description]
     if len(found) > 1:
         numbers = ", ".join(batches.number_of(row) for row in found)
         raise Rejected(
@@ -115,6 +118,10 @@ def _marked(company: Company, steps: Steps, plan: Plan) -> Json | None:
     for row in found:
         steps.remember(plan.kind.step, batches.number_of(row))
         return row
+    for row in rows:
+        if batches.stage_of(plan.kind, row) is not Stage.POSTED:
+            detail = f"{_stands(plan.kind, row, aside)}; then send again"
+            raise Rejected(Reason.REFUSED_BY_SYSTEM, detail=detail)
     return None
 
 
@@ -166,27 +173,33 @@ def _clear(company: Company, steps: Steps, plan: Plan, row: Json, wrong: Sequenc
     )
     is_ours = len(batches.entries(plan.kind, row)) == 1 and plan.is_ours(_entry(plan, row))
     if is_ours:
-        gone, words = set_aside(company, steps, plan.kind, row)
+        gone, words = set_aside(company, steps, plan.kind, row, rename=False)
         if gone:
             return
+        words += "; then send again"
     steps.remember(plan.kind.step, "")  # once it was deleted, sending again is meant
     detail = f"{words}; {'; '.join(wrong)}"
     raise Rejected(Reason.DIFFERS_FROM_BOOKS, detail=detail)
 
 
-def set_aside(company: Company, steps: Steps, kind: Kind, row: Json) -> tuple[bool, str]:
+def set_aside(
+    company: Company, steps: Steps, kind: Kind, row: Json, *, rename: bool = True
+) -> tuple[bool, str]:
     """Keeps anybody from posting an unposted batch; there is no DELETE for batches (section 2).
 
-    (whether our marker is off it, what became of it in words). Raises Unavailable, OutcomeUnknown,
-    Transient: it is then met again, by its description.
+    `rename`: where it cannot be deleted; not for a batch whose place another one is to take, since
+    both could then be posted. (whether our marker is off it, what became of it in words). Raises
+    Unavailable, OutcomeUnknown, Transient: it is then met again, by its description.
     """
     steps.remember(kind.step, "")  # before: a batch that we delete is not one that others deleted
-    return withdraw(company, kind, row)
+    mark = set_aside_mark(str(row.get("Description") or ""))
+    return withdraw(company, kind, row, mark if rename else "")
 
 
-def withdraw(company: Company, kind: Kind, row: Json) -> tuple[bool, str]:
-    """`set_aside` for a batch that no step remembers: an error batch."""
-    number, description = batches.number_of(row), str(row.get("Description") or "")
+def withdraw(company: Company, kind: Kind, row: Json, mark: str) -> tuple[bool, str]:
+    """`set_aside` for a batch that no step remembers: an error batch. `mark`: its description where
+    it cannot be deleted, empty to leave it as it is."""
+    number = batches.number_of(row)
     stage = batches.stage_of(kind, row)
     if stage is Stage.DELETED:
         return True, f"the {kind.title} {number} of Sage 300 is deleted"
@@ -196,17 +209,18 @@ def withdraw(company: Company, kind: Kind, row: Json) -> tuple[bool, str]:
     if stage is Stage.READY:
         moved = _change(company, kind, row, Stage.OPEN)
         if moved is not None:
-            return withdraw(company, kind, moved)
+            return withdraw(company, kind, moved, mark)
     where = batches.path(kind, number)
     if _done(company, where, batches.status_body(company, kind, Stage.DELETED)):
         return True, f"the {kind.title} {number} of Sage 300 was deleted, nothing was posted"
-    renamed = set_aside_mark(description)
-    if _done(company, where, {"Description": renamed}):
-        return True, (
-            f"the {kind.title} {number} stands open in Sage 300 as « {renamed} »: delete it, do"
-            " not post it"
-        )
-    return False, f"the {kind.title} {number} stands open in Sage 300: delete it, do not post it"
+    if mark and _done(company, where, {"Description": mark}):
+        return True, _stands(kind, row, mark)
+    return False, _stands(kind, row)
+
+
+def _stands(kind: Kind, row: Json, mark: str = "") -> str:
+    name = f"the {kind.title} {batches.number_of(row)} stands open in Sage 300"
+    return f"{name}{f' as « {mark} »' if mark else ''}: delete it, do not post it"
 
 
 def _done(company: Company, where: str, body: Json) -> bool:
