@@ -22,7 +22,7 @@ from consumers.telling import Subject, Teller, Why, tells_membri
 from schemas.facts import DeadLettered, Fact, Retried, TransferEnded
 from schemas.outcomes import Action
 from schemas.reasons import Reason, WaitReason
-from schemas.records import JournalEntry
+from schemas.records import Account, JournalEntry
 from schemas.statuses import Entity
 
 _DETAIL_MAX = 300
@@ -122,6 +122,8 @@ class Bookkeeper:
         entry = replace(
             self._entry(work, State.FAILED), attempts=attempts, sent_at=None, reason=reason
         )
+        if isinstance(work.record, Account):  # what was typed, to see whether it is corrected
+            entry = replace(entry, reference=work.record.reference)
         if work.linked is not None:
             entry = self._linked(work, work.linked, attempts=1)
             self._release.add(subject.key)

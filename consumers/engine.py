@@ -41,6 +41,8 @@ from schemas.records import Account, discrepancy, fingerprint
 from schemas.statuses import HELD, Entity
 from schemas.wire.channel import Delivery
 
+TOLD_LATELY_S = 600.0
+"""How long Membri may take to show a failure before its record is said again for a reason."""
 _DUE_MORE = 500
 """Among how many more that are due entries are looked for that must go before those of a batch."""
 
@@ -272,18 +274,21 @@ class Engine:
                     self._book.dropped(subject.key, why)
 
     def _settled_already(self, item: Item, known: Knowledge) -> bool:
-        """A crash came between the commit of its failure, or of its withdrawal, and its
-        acknowledgement."""
+        """It failed, or was taken back, and is delivered again: a crash came before it was
+        acknowledged, or the poller said it again before Membri showed the failure. Said again much
+        later, the failure never reached Membri: it is tried, and told, anew."""
         entry = known.entries.get(item.key)
-        return (
-            entry is not None
-            and entry.state in (State.FAILED, State.WITHDRAWN)
-            and item.redelivered
-            and not item.replayed
-            and item.wait is None
-            and not isinstance(item.event, Withdrawn)
-            and entry.dataversion == item.event.dataversion
-        )
+        if (
+            entry is None
+            or entry.state not in (State.FAILED, State.WITHDRAWN)
+            or item.replayed
+            or item.wait is not None
+            or isinstance(item.event, Withdrawn)
+            or entry.dataversion != item.event.dataversion
+        ):
+            return False
+        lately = self._now() - entry.changed_at < TOLD_LATELY_S
+        return item.redelivered or (lately and entry.state is State.FAILED)
 
     # --- sending --------------------------------------------------------------------------------
 

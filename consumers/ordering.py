@@ -97,7 +97,7 @@ def gate_account(
     """
     if entry and entry.state is State.DONE:
         return _known_account(account, entry, asked, fingerprint)
-    if entry and entry.state is State.FAILED and entry.dataversion == dataversion and not asked:
+    if entry and not asked and _still_wrong(account, entry, fingerprint, dataversion):
         return Hold(WaitReason.WAITS_FOR_ACCOUNT, account_key(account), detail="status=failed")
     if entry and fate_unknown(entry) and not account.reference:
         return _account_in_flight(account, entry, asked, fingerprint, dataversion)
@@ -114,6 +114,15 @@ def gate_account(
     if not has_invoice:
         return Hold(WaitReason.WAITS_FOR_INVOICE, detail="first_invoice")  # rule 1a
     return Send(Look.FIRST, and_update=asked)
+
+
+def _still_wrong(account: Account, entry: Entry, fingerprint: str, dataversion: str) -> bool:
+    """It failed, and nobody corrected it: what changed since is at most that we wrote Erreur de
+    transfert."""
+    if entry.state is not State.FAILED:
+        return False
+    same = entry.fingerprint == fingerprint and entry.reference == account.reference
+    return entry.dataversion == dataversion or (same and account.status is Status.TRANSFER_ERROR)
 
 
 def _account_in_flight(

@@ -109,13 +109,13 @@ def test_a_process_that_lost_its_lease_between_two_steps_remembers_nothing_more(
 
 
 def test_an_entity_that_a_system_does_not_take_is_an_error_not_a_wait() -> None:
-    bench = Bench()
+    bench = Bench(upfront=True)
     bench.run(sent(invoice()), sent(payment()), sent(journal()))
     assert bench.buried() == [("journal_entry.reference.montreal", "not_supported")]
 
 
 def test_a_journal_entry_goes_once_its_payment_is_there() -> None:
-    bench = Bench()
+    bench = Bench(upfront=True)
     bench.run(sent(journal()))
     wait = bench.wait(Entity.JOURNAL_ENTRY, "j1")
     assert wait is not None

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from consumers.engine import TOLD_LATELY_S
 from consumers.errors import Rejected, Transient
 from consumers.system import Problem, Receipt, RemoteRef, Task
 from schemas.reasons import Reason, WaitReason
@@ -193,6 +194,42 @@ def test_a_customer_that_failed_is_buried_once_not_with_each_of_its_invoices() -
     bench.run(sent(invoice("i9", of=found)))
     bench.settle_down()
     assert bench.books.count(Entity.INVOICE, "i0") == 1
+
+
+def test_a_customer_that_failed_is_not_buried_again_because_its_error_was_written_down() -> None:
+    """Writing Erreur de transfert in Membri gives the account another version, and its invoices
+    bring that along at the next sweep."""
+    bench = Bench()
+    wrong = account(reference="Inconnu")
+    bench.run(sent(wrong, "a1-v1"), sent(invoice(of=wrong)))
+    marked = wrong.model_copy(update={"status": Status.TRANSFER_ERROR, "dataversion": "a1-v2"})
+    bench.run(sent(invoice("i2", of=marked)))
+    assert bench.buried() == [("account.reference.montreal", "reference_not_found")]
+    wait = bench.wait(Entity.INVOICE, "i2")
+    assert wait is not None
+    assert wait.reason is WaitReason.WAITS_FOR_ACCOUNT
+    # A person who types the right reference links it, whatever status it is left in (rule 12).
+    bench.books.known["Les Amis"] = RemoteRef("77", "Les Amis")
+    typed = marked.model_copy(update={"reference": "Les Amis", "dataversion": "a1-v3"})
+    bench.run(sent(invoice("i3", of=typed)))
+    bench.settle_down()
+    assert {bench.books.count(Entity.INVOICE, one) for one in ("i1", "i2", "i3")} == {1}
+
+
+def test_a_failure_said_again_before_membri_shows_it_is_buried_once() -> None:
+    refusals = [Rejected(Reason.CLOSED_PERIOD, field="date")] * 3
+    bench = Bench(linked_books(before=refusals))
+    told = [("invoice.reference.montreal", "closed_period")]
+    bench.run(bill("v1"))
+    bench.run(bill("v1"))
+    assert bench.buried() == told
+    # Said again much later, the failure was lost on its way to Membri: it is told anew.
+    bench.later(TOLD_LATELY_S)
+    bench.run(bill("v1"))
+    assert bench.buried() == told * 2
+    # A person set it À transférer again: that is another version.
+    bench.run(bill("v2"))
+    assert bench.buried() == told * 3
 
 
 def test_payments_go_when_another_version_of_their_invoice_is_in_the_books() -> None:
