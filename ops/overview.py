@@ -7,6 +7,7 @@ read said in `notes` instead of failing the rest.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -117,8 +118,6 @@ def _chapter(
     name: str, slug: str, system: str, ledger: Ledger, broker: Broker | None, notes: list[Said]
 ) -> ChapterOverview:
     states = {(str(s), str(e)): n for (s, e), n in ledger.state_counts().items()}
-    # Entries of deferred revenue wait for their date, months long: nothing is late there.
-    oldest = [w for w in ledger.waiting(limit=1) if w.reason is not WaitReason.NOT_YET_DUE]
     holder = ledger.lease_holder()
     return ChapterOverview(
         name=name,
@@ -127,12 +126,24 @@ def _chapter(
         queued=_depth(broker, work_queue(system, slug), notes),
         states=states,
         waiting={(str(r), str(e)): n for (r, e), n in ledger.waiting_counts().items()},
-        oldest_waiting_at=oldest[0].since if oldest else None,
+        oldest_waiting_at=_oldest_waiting(ledger),
         outbox=ledger.outbox_count(),
         unknown=sum(n for (s, _), n in states.items() if s == State.UNKNOWN),
         paused=ledger.paused(),
         serving=holder.owner if holder else None,
     )
+
+
+def _oldest_waiting(ledger: Ledger) -> float | None:
+    """Entries of deferred revenue wait for their date, months long: that is not late, but from
+    their date on they are, like anything else."""
+    first = [w.since for w in ledger.waiting(limit=1) if w.reason is not WaitReason.NOT_YET_DUE]
+    missed = [
+        wait.due_at
+        for wait in ledger.due(time.time(), 1)
+        if wait.reason is WaitReason.NOT_YET_DUE and wait.due_at is not None
+    ]
+    return min([*first, *missed], default=None)
 
 
 def _depth(broker: Broker | None, queue: str, notes: list[Said]) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import time
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -36,6 +38,7 @@ from tests.builders import (
     sent,
     taken_back,
 )
+from tests.deferral_bench import entries
 
 NOW = CHANGED.timestamp()
 CHAPTERS = [("Montréal", CHAPTER, SYSTEM)]
@@ -105,6 +108,23 @@ def test_an_overview_says_what_ledger_and_broker_hold() -> None:
     assert found.oldest_dead_letter == {SYSTEM: NOW}
     assert found.to_settle == 1
     assert found.notes == ()
+
+
+def test_an_entry_waits_for_its_date_until_then_and_is_late_from_then_on() -> None:
+    record = entries()[0]
+    ahead = replace(wait(record, WaitReason.NOT_YET_DUE), since=NOW, due_at=time.time() + 9e6)
+    late = time.time() - 9e6
+    missed = replace(ahead, key=Key(ahead.key.entity, "e2"), due_at=late)
+    customer = wait(account(), WaitReason.ACCOUNT_TO_VERIFY)
+
+    def oldest(*waits: Wait) -> float | None:
+        ledger = ledger_with(waits=waits)
+        return overview.look(CHAPTERS, lambda _: ledger, None).chapters[0].oldest_waiting_at
+
+    assert oldest(ahead) is None
+    assert oldest(ahead, missed) == late
+    assert oldest(ahead, missed, customer) == min(NOW, late)
+    assert oldest(missed, replace(customer, since=late - 1)) == late - 1
 
 
 def test_messages_that_no_queue_took_count_as_dead_letters() -> None:
