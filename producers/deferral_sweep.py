@@ -43,9 +43,9 @@ class DeferralSweep:
         self._put_off: dict[str, dict[str, None]] = {}
         """By chapter, those that a full queue did not take; asked again when it has room."""
 
-    def run(self, publication: Publication) -> bool:
-        """One slice of a sweep, when it is time for one; whether there is more to do at once. The
-        day is noted when all of it was confirmed. Raises MembriError."""
+    def run(self, publication: Publication, *, whole: bool = False) -> bool:
+        """One slice of a sweep, or the whole of it, when it is time for one; whether there is more
+        to do at once. The day is noted when all of it was confirmed. Raises MembriError."""
         today, last = self._deferring.today(), self._state.swept_on
         since = min(past(today, BACK_DAYS), last or today)
         if not self._left and self._clock.monotonic() >= self._next_at:
@@ -59,7 +59,7 @@ class DeferralSweep:
             if not self._said(self._left[:CHUNK], publication, today, since):
                 return False
             del self._left[:CHUNK]
-            if self._left and self._clock.monotonic() >= until:
+            if self._left and not whole and self._clock.monotonic() >= until:
                 return True
         if self._under_way and not self._put_off:
             self._state.note_swept(today)

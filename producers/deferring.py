@@ -93,22 +93,6 @@ class Deferring:
 
     # --- what a payment asks for ------------------------------------------------------------------
 
-    def events_of(self, payment: Fetched) -> list[ToTransfer]:
-        """All that is published for a payment, in order: itself, then its entries by date; nothing
-        when it is no payment of a configured chapter. Raises MembriError."""
-        if not isinstance(payment.content, Payment) or payment.chapter is None:
-            return []
-        itself = to_transfer(
-            payment.content,
-            self._origin(payment.chapter),
-            dataversion=payment.etag,
-            time=payment.modified,
-        )
-        plan = self.plans([payment]).get(payment.id)
-        if plan is None or plan.cancelled or plan.is_final:
-            return [itself]
-        return [itself, *self._asking(plan, plan.entries)]
-
     def plans(self, payments: Sequence[Fetched]) -> dict[str, Plan]:
         """By payment, of those whose revenue is deferred. Raises MembriError."""
         known = self._state.of_payments([one.id for one in payments])

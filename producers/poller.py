@@ -105,8 +105,9 @@ class Poller:
             interval_s = self._next_interval_s(interval_s, tally)
             stop.wait(interval_s)
 
-    def run_pass(self) -> Tally:
-        """One pass. Raises MembriError or BrokerUnavailable; what was confirmed until then stays
+    def run_pass(self, *, whole: bool = False) -> Tally:
+        """One pass; `whole`: no other follows, so that nothing is left to it but what queues do not
+        take. Raises MembriError or BrokerUnavailable; what was confirmed until then stays
         remembered. A table that is misconfigured is told in `faults` and does not stop others."""
         full = self._clock.monotonic() >= self._next_sweep_at
         publication = self._publication
@@ -121,16 +122,17 @@ class Poller:
                 log.error("%s: %s", entity, fault)  # noqa: TRY400 - a setting, not our trace
                 publication.tally.faults.append(str(fault))
         self._publish_credit_notes()
-        self._sweep_deferred()
+        self._sweep_deferred(whole=whole)
         tally = publication.tally
         pending = self._state.in_flight_count() + tally.blocked + tally.held
         self._observer(PollDone(self._clock.now().timestamp(), pending, tally.published))
         self._observer(_membri_state(tally))
         return tally
 
-    def _sweep_deferred(self) -> None:
+    def _sweep_deferred(self, *, whole: bool) -> None:
         try:
-            self._publication.tally.sweeping = self._deferral_sweep.run(self._publication)
+            more = self._deferral_sweep.run(self._publication, whole=whole)
+            self._publication.tally.sweeping = more
         except ConfigFault as fault:
             log.error("deferred revenue: %s", fault)  # noqa: TRY400 - a setting, not our trace
             self._publication.tally.faults.append(str(fault))

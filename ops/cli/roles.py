@@ -76,7 +76,7 @@ def poll(
                     settings, wiring.membri(settings, client), wiring.broker(settings, "poll")
                 ) as poller,
             ):
-                tally = poller.run_pass()
+                tally = poller.run_pass(whole=True)
             told = context.words.say(
                 "{published} published, {held} held, {refused} refused",
                 published=tally.published,

@@ -13,13 +13,11 @@ import pytest
 
 from producers.chapters import Chapters
 from producers.columns import load_mapping
-from producers.deferring import Deferring
 from producers.membri import Membri
-from producers.poll_state import PollState
 from schemas.days import ZONE
 from schemas.money import total
 from schemas.reasons import Reason
-from schemas.statuses import Entity, Status
+from schemas.statuses import Status
 from schemas.wire.channel import PublishOutcome
 from tests.integration.deferral_world import (
     CANCELLED,
@@ -336,15 +334,6 @@ def test_a_payment_that_never_goes_has_no_entries_of_its_own(world: World) -> No
     other = paid(world, bill, membri_amount="64.98", membri_syncstatus=TO_TRANSFER)
     world.poller().run_pass()
     assert {event.data.payment_id for event in entries(world)} == {other}
-
-
-def test_all_events_of_a_payment_can_be_shown_without_publishing_them(world: World) -> None:
-    payment = paid(world, dues(world))
-    with PollState() as state:
-        one = Deferring(world.membri, state.deferrals, clock=world.time.clock())
-        events = one.events_of(world.membri.read(Entity.PAYMENT, payment))
-    assert [event.subject for event in events] == [payment, *ids(payment, *range(1, 13))]
-    assert world.records() == []
 
 
 def test_outcomes_of_entries_are_settled_without_a_write(

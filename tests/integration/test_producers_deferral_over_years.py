@@ -242,3 +242,13 @@ def test_a_long_sweep_lets_the_poller_go_on_in_between(
     assert {e.data.payment_id for e in entries(world)} == {*payments, fresh}
     known = world.state.known(Entity.PAYMENT, [fresh])
     assert list(known) == [fresh]
+
+
+def test_one_pass_that_no_other_follows_sweeps_to_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producers.deferral_sweep.CHUNK", 1)
+    monkeypatch.setattr("producers.deferral_sweep.SLICE_S", 0.0)
+    payments = [gone(world, dues(world)) for _ in range(3)]
+    assert not world.poller().run_pass(whole=True).sweeping
+    assert {e.data.payment_id for e in entries(world)} == set(payments)
