@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from ops.sandbox.business_central.accountant import act
@@ -29,6 +29,7 @@ from ops.sandbox.business_central.limits import Limits
 from ops.sandbox.business_central.login import Login
 from ops.sandbox.business_central.options import Options
 from ops.sandbox.business_central.service import Service
+from ops.sandbox.kernel.admin import Work, admin_routes
 from ops.sandbox.kernel.clock import SimulatedClock, real_clock
 from ops.sandbox.kernel.offences import Offences
 from ops.sandbox.kernel.serving import System
@@ -154,10 +155,6 @@ def _response(answer: Answer) -> Response:
 def _admin_routes(
     companies: Companies, login: Login, limits: Limits, options: Options, clock: SimulatedClock
 ) -> list[Route]:
-    def advance(order: Document) -> Any:
-        clock.advance(float(order["advance_s"]))
-        return {"now": clock().isoformat()}
-
     def revoke(_: Document) -> Any:
         login.revoke()
         return {}
@@ -170,39 +167,13 @@ def _admin_routes(
         )
         return {}
 
-    def change(order: Document) -> Any:
-        options.change(order)
-        return asdict(options)
-
     def accountant(order: Document) -> Any:
         return act(companies.books(str(order["company"])), order)
 
-    works: dict[str, Callable[[Document], Any]] = {
-        "/clock": advance,
+    orders: dict[str, Work] = {
         "/tokens": lambda _: {"access_token": login.issue()},
         "/revoke": revoke,
         "/throttle": throttle,
-        "/options": change,
         "/accountant": accountant,
     }
-
-    async def show(_: Request) -> Response:
-        return JSONResponse(asdict(options))
-
-    return [
-        Route("/options", show, methods=["GET"]),
-        *(Route(path, _admin(work), methods=["POST"]) for path, work in works.items()),
-    ]
-
-
-def _admin(work: Callable[[Document], Any]) -> Callable[[Request], Any]:
-    async def serve(request: Request) -> Response:
-        try:
-            body = await request.body()
-            return JSONResponse(work(await request.json() if body else {}))
-        except KeyError as error:
-            return JSONResponse({"error": f"unknown or missing: {error}"}, 400)
-        except (ValueError, TypeError, Refusal) as error:
-            return JSONResponse({"error": str(error)}, 400)
-
-    return serve
+    return admin_routes(orders, options=options, clock=clock, refusal=Refusal)

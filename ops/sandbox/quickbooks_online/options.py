@@ -6,12 +6,13 @@ are the stricter of the two. Numbers are counts, lives and waits are in seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from ops.sandbox.kernel.admin import Switches
 
 
 @dataclass
-class Options:
+class Options(Switches):
     """The switches. Changed at run time by the admin route `POST /options`."""
 
     environment: str = "production"  # companies seeded for another one answer 403/130
@@ -46,18 +47,3 @@ class Options:
     query_case_sensitive: bool = False
     other_body_same_requestid: str = "replay"  # "fault": 600
     replay_faults: bool = False
-
-    def change(self, values: dict[str, Any]) -> None:
-        """Sets some switches. Raises ValueError on an unknown name or a value of another type."""
-        known = {f.name for f in fields(self)}
-        for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"unknown option {name!r}; known: {', '.join(sorted(known))}")
-            current = getattr(self, name)
-            if isinstance(current, tuple):
-                setattr(self, name, tuple(value))
-                continue
-            right = (int, float) if isinstance(current, float) else type(current)
-            if isinstance(value, bool) != isinstance(current, bool) or not isinstance(value, right):
-                raise ValueError(f"option {name!r} expects {type(current).__name__}")
-            setattr(self, name, value)

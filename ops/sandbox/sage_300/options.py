@@ -6,12 +6,13 @@ settings decide (sections 5 to 9); the defaults are the stricter of the two. Wai
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from ops.sandbox.kernel.admin import Switches
 
 
 @dataclass
-class Options:
+class Options(Switches):
     """The switches. Changed at run time by the admin route `POST /options`."""
 
     # The service.
@@ -53,15 +54,3 @@ class Options:
 
     # Posting.
     post_in_progress_s: float = 0.0  # a posted batch stays PostInProgress that long
-
-    def change(self, values: dict[str, Any]) -> None:
-        """Sets some switches. Raises ValueError on an unknown name or a value of another type."""
-        known = {f.name for f in fields(self)}
-        for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"unknown option {name!r}; known: {', '.join(sorted(known))}")
-            current = getattr(self, name)
-            right = (int, float) if isinstance(current, float) else type(current)
-            if isinstance(value, bool) != isinstance(current, bool) or not isinstance(value, right):
-                raise ValueError(f"option {name!r} expects {type(current).__name__}")
-            setattr(self, name, value)

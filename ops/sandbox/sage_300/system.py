@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ops.sandbox.kernel.admin import admin_routes
 from ops.sandbox.kernel.clock import SimulatedClock, real_clock
 from ops.sandbox.kernel.offences import Offences
 from ops.sandbox.kernel.serving import System
@@ -77,40 +75,12 @@ def sage_300_system(
 def _admin_routes(
     companies: Companies, gate: Gate, options: Options, clock: SimulatedClock
 ) -> list[Route]:
-    def advance(order: Document) -> Document:
-        clock.advance(float(order["advance_s"]))
-        return {"now": clock().isoformat()}
-
-    def change(order: Document) -> Document:
-        options.change(order)
-        return asdict(options)
-
     def unlock(_: Document) -> Document:
         gate.unlock()
         return {}
 
-    def obey(order: Document) -> Document:
+    def accountant(order: Document) -> Document:
         return act(companies.books(str(order["company"])), order)
 
-    def show(_: Request) -> Response:
-        return JSONResponse(asdict(options))
-
-    return [
-        _order("/clock", advance),
-        _order("/accountant", obey),
-        _order("/options", change),
-        Route("/options", show, methods=["GET"]),
-        _order("/unlock", unlock),
-    ]
-
-
-def _order(path: str, work: Callable[[Document], Any]) -> Route:
-    async def answer(request: Request) -> Response:
-        try:
-            return JSONResponse(work(await request.json()))
-        except KeyError as error:
-            return JSONResponse({"error": f"unknown or missing: {error}"}, 400)
-        except (ValueError, Refusal) as error:
-            return JSONResponse({"error": str(error)}, 400)
-
-    return Route(path, answer, methods=["POST"])
+    orders = {"/accountant": accountant, "/unlock": unlock}
+    return admin_routes(orders, options=options, clock=clock, refusal=Refusal)

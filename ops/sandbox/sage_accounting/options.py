@@ -6,8 +6,10 @@ section 16); the defaults are the more dangerous or the stricter one. Lives and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
+
+from ops.sandbox.kernel.admin import Switches
 
 EDITIONS = ("ACCOUNTING", "ACCOUNTING_10", "START", "MICRO")
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -26,8 +28,10 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 
 
 @dataclass
-class Options:
+class Options(Switches):
     """The switches. Changed at run time by the admin route `POST /options`."""
+
+    choices = CHOICES
 
     # OAuth.
     access_token_life_s: int = 300
@@ -73,20 +77,3 @@ class Options:
     idempotency_life_s: int = 604_800
     other_body_same_id: str = "refuse"
     replay_errors: bool = False
-
-    def change(self, values: dict[str, Any]) -> None:
-        """Sets some switches. Raises ValueError on an unknown name or a value it cannot have."""
-        known = {f.name for f in fields(self)}
-        for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"unknown option {name!r}; known: {', '.join(sorted(known))}")
-            current = getattr(self, name)
-            if isinstance(current, tuple):
-                setattr(self, name, tuple(value))
-                continue
-            right = (int, float) if isinstance(current, float) else type(current)
-            if isinstance(value, bool) != isinstance(current, bool) or not isinstance(value, right):
-                raise ValueError(f"option {name!r} expects {type(current).__name__}")
-            if name in CHOICES and value not in CHOICES[name]:
-                raise ValueError(f"option {name!r} is one of {CHOICES[name]}")
-            setattr(self, name, value)

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ops.sandbox.kernel.admin import admin_routes
 from ops.sandbox.kernel.clock import SimulatedClock, real_clock
 from ops.sandbox.kernel.offences import Offences
 from ops.sandbox.kernel.serving import System
@@ -108,52 +107,14 @@ def _admin_routes(
     options: Options,
     clock: SimulatedClock,
 ) -> list[Route]:
-    async def advance(request: Request) -> Response:
-        return await _admin(request, lambda order: _advance(clock, order))
+    def tokens(order: Document) -> Document:
+        business = str(order["business"])
+        companies.books(business)
+        issued = authority.issue(business, order.get("scope", "full_access"))
+        return {**issued, "business_id": business}
 
-    async def tokens(request: Request) -> Response:
-        return await _admin(request, lambda order: _issue(companies, authority, order))
+    def accountant(order: Document) -> Document:
+        return act(companies.books(str(order["business"])), users, order)
 
-    async def accountant(request: Request) -> Response:
-        return await _admin(
-            request, lambda order: act(companies.books(str(order["business"])), users, order)
-        )
-
-    async def change(request: Request) -> Response:
-        return await _admin(request, lambda order: _change(options, order))
-
-    async def show(_: Request) -> Response:
-        return JSONResponse(asdict(options))
-
-    return [
-        Route("/clock", advance, methods=["POST"]),
-        Route("/tokens", tokens, methods=["POST"]),
-        Route("/accountant", accountant, methods=["POST"]),
-        Route("/options", show, methods=["GET"]),
-        Route("/options", change, methods=["POST"]),
-    ]
-
-
-async def _admin(request: Request, work: Callable[[Document], Document]) -> Response:
-    try:
-        return JSONResponse(work(await request.json()))
-    except KeyError as error:
-        return JSONResponse({"error": f"unknown or missing: {error}"}, 400)
-    except (ValueError, Refusal) as error:
-        return JSONResponse({"error": str(error)}, 400)
-
-
-def _advance(clock: SimulatedClock, order: Document) -> Document:
-    clock.advance(float(order["advance_s"]))
-    return {"now": clock().isoformat()}
-
-
-def _issue(companies: Companies, authority: Authority, order: Document) -> Document:
-    business = str(order["business"])
-    companies.books(business)
-    return {**authority.issue(business, order.get("scope", "full_access")), "business_id": business}
-
-
-def _change(options: Options, order: Document) -> Document:
-    options.change(order)
-    return asdict(options)
+    orders = {"/tokens": tokens, "/accountant": accountant}
+    return admin_routes(orders, options=options, clock=clock, refusal=Refusal)
