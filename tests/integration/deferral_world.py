@@ -63,3 +63,4 @@ def credit(world: World, account: str, bill: str, **values: Any) -> str:
 def drain(world: World, slug: str = "montreal") -> None:
     subscription = world.broker.subscribe(f"membri.quickbooks_online.{slug}", prefetch=1000)
     subscription.ack(subscription.take(1000, 0.01))
+    subscription.close()  # or the next one would only stand by

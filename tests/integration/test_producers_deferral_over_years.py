@@ -11,12 +11,14 @@ import pytest
 
 from producers.chapters import Chapters
 from producers.columns import load_mapping
+from producers.dataverse import MembriUnavailable
 from producers.deferral_sweep import REMEMBERED_DAYS
 from producers.membri import Membri
 from schemas.statuses import Entity
 from tests.integration.deferral_world import (
     CANCELLED,
     DAY_S,
+    credit,
     deferring,
     drain,
     dues,
@@ -202,6 +204,28 @@ def test_long_after_a_cancellation_its_entries_are_withdrawn_again_around_their_
     assert len(withdrawals(world)) == count
 
 
+def test_a_credit_note_whose_consequences_could_not_be_read_has_them_with_the_next_pass(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = world.account()
+    bill = dues(world, account=account)
+    gone(world, bill)
+    poller = world.poller()
+    poller.run_pass()
+    note = credit(world, account, bill)
+    with monkeypatch.context() as away:
+        away.setattr(type(world.membri.dues), "cancelled", _away)
+        with pytest.raises(MembriUnavailable):
+            poller.run_pass()
+    assert note in world.subjects()
+    poller.run_pass()
+    assert len(withdrawals(world)) == 12
+
+
+def _away(*_: object) -> set[str]:
+    raise MembriUnavailable("away")
+
+
 # --- nobody waits for somebody else ---------------------------------------------------------------
 
 
@@ -216,12 +240,14 @@ def test_a_chapter_whose_queue_is_full_does_not_keep_the_entries_of_another_back
         assert (len(entries(world)), world.state.deferrals.swept_on) == (24, None)
         for _ in range(2):  # the consumer of Québec is away, its queue stays full
             fresh = gone(world, dues(world))
+            drain(world)
             world.advance(2 * DAY_S)
             poller.run_pass()
             assert set(ids(fresh, *range(1, 13))) <= set(world.subjects())
-        drain(world, "quebec")
-        poller.run_pass()
-        poller.run_pass()
+        for _ in range(3):
+            drain(world, "quebec")
+            drain(world)
+            poller.run_pass()
         assert {e.data.payment_id for e in entries(world)} >= set(full)
         assert world.state.deferrals.swept_on == today(world)
 
