@@ -21,10 +21,9 @@ from schemas.chapters import ChapterSettings
 from schemas.facts import ApiCall, Fact
 from schemas.reasons import SystemReason
 from schemas.statuses import Entity
-from tests.contracts.conformance_world import Delivery, an_account
+from tests.contracts.conformance_world import Delivery, an_account, an_invoice
 
 BUSINESS = "b" * 32
-Answers = Callable[[Request], Response]
 
 
 def answered(content: Any, status: int = 200, **headers: str) -> Response:
@@ -391,15 +390,12 @@ def test_verbs_that_may_only_say_unavailable_say_so(world: World) -> None:
 
 
 def test_a_document_without_a_customer_is_our_bug(world: World) -> None:
-    from tests.contracts.conformance_world import an_invoice
-
     with pytest.raises(ValueError, match="to a customer"):
         world.connector().transfer(Delivery(an_invoice(an_account())).task())
 
 
 def test_the_longest_call_bounds_all_waits(world: World) -> None:
     declared = world.connector(longest_server_call_s=77.0).declaration
-    assert declared.longest_call_s == 4 * 2 + 6 * 2 + 77
-    assert declared.concurrency == 4
+    said = (declared.longest_call_s, declared.concurrency, declared.replays_same_key)
+    assert said == (4 * 2 + 6 * 2 + 77, 4, True)
     assert world.connector(requests_per_s=1).declaration.concurrency == 1
-    assert declared.replays_same_key
