@@ -24,11 +24,12 @@ from schemas.statuses import Entity
 from tests.contracts.conformance_world import Delivery, an_account, an_invoice
 
 BUSINESS = "b" * 32
+ECHO = {"x_request_id": "req-7", "X-Business": BUSINESS}
 
 
 def answered(content: Any, status: int = 200, **headers: str) -> Response:
     body = content if isinstance(content, str | bytes) else json.dumps(content)
-    return Response(body, status, {"x_request_id": "req-7", "X-Business": BUSINESS, **headers})
+    return Response(body, status, {**ECHO, **headers})
 
 
 def error(message: str, code: str = "RecordInvalid") -> list[dict[str, str]]:
@@ -45,17 +46,9 @@ class World:
         self.answers: list[Response] = []
         self.facts: list[Fact] = []
         self.refreshed: list[str] = []
-        self.path.write_text(
-            json.dumps(
-                {
-                    "access_token": "access-1",
-                    "refresh_token": "refresh-1",
-                    "expires_at": 4_000_000_000,
-                    "refresh_expires_at": 4_000_000_000,
-                }
-            ),
-            encoding="utf-8",
-        )
+        late = {"expires_at": 4_000_000_000, "refresh_expires_at": 4_000_000_000}
+        tokens = {"access_token": "access-1", "refresh_token": "refresh-1", **late}
+        self.path.write_text(json.dumps(tokens), encoding="utf-8")
         for method in ("GET", "POST", "PUT", "DELETE"):
             server.expect_request(_Under("/v3.1/"), method=method).respond_with_handler(self._api)
         server.expect_request("/token", method="POST").respond_with_handler(self._token)
@@ -396,6 +389,6 @@ def test_a_document_without_a_customer_is_our_bug(world: World) -> None:
 
 def test_the_longest_call_bounds_all_waits(world: World) -> None:
     declared = world.connector(longest_server_call_s=77.0).declaration
+    assert world.connector(requests_per_s=1).declaration.concurrency == 1
     said = (declared.longest_call_s, declared.concurrency, declared.replays_same_key)
     assert said == (4 * 2 + 6 * 2 + 77, 4, True)
-    assert world.connector(requests_per_s=1).declaration.concurrency == 1
