@@ -3,7 +3,7 @@
 What comes in: the settings of one company. Refused: unknown keys, clear-text addresses other than
 this machine's, both or none of the two ways to give the client secret.
 
-Addresses: Sage page, sections 2 and 3. There is no sandbox host: a rehearsal names its own.
+Addresses: Sage page, sections 2 and 3. Sage has no host to try on: a rehearsal names its own.
 """
 
 from __future__ import annotations
