@@ -21,7 +21,7 @@ PACKAGE = "rabbitmq-server"
 _NODE_FILE = "node.json"
 
 # No busy-waiting schedulers: an idle node otherwise spins some per cent of a core.
-_ERLANG_ARGS = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
+_ERLANG_ARGS = "+sbwt none +sbwtdcpu none +sbwtdio none"
 
 _CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp_port}
@@ -200,8 +200,9 @@ def environment(base_dir: Path, address: NodeAddress) -> dict[str, str]:
         "ERL_EPMD_PORT": str(address.epmd_port),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "ERL_CRASH_DUMP_SECONDS": "0",
-        # Every Erlang program would otherwise start a missing epmd, as a daemon nobody ends.
-        "ERL_FLAGS": "-start_epmd false",
+        # Every Erlang program would otherwise start a missing epmd, as a daemon nobody ends; and
+        # listen on every address: rabbitmqctl while it runs, `epmd-starter` for an instant.
+        "ERL_FLAGS": "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG_ARGS,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -102,6 +103,19 @@ def test_a_node_listens_on_loopback_only(own_node: PrivateNode) -> None:
 
     assert len(ours) >= len(own_node.address.ports)
     assert set(ours) <= {"0100007F", "00000000000000000000000001000000"}
+
+
+def test_rabbitmqctl_listens_on_loopback_only(own_node: PrivateNode) -> None:
+    # Evaluated by the node, while the program that asked is there and listens to it.
+    listening = own_node.ctl(
+        "eval",
+        """[os:cmd("grep -hi ':" ++ integer_to_list(Port, 16) ++ " .* 0A ' /proc/net/tcp*")
+            || Asking <- nodes(hidden),
+            [Name, Host] <- [string:tokens(atom_to_list(Asking), "@")],
+            {port, Port, _} <- [erl_epmd:port_please(Name, Host)]].""",
+    )
+    [address] = re.findall(r"\d+: ([0-9A-F]+):", listening)
+    assert address == "0100007F"
 
 
 def test_management_and_metrics_answer(own_node: PrivateNode) -> None:
