@@ -46,7 +46,8 @@ COUNT = 50_000
 IDLE_COUNT = 20
 """A few records first: what is loaded with the first of them is no cost of a backlog."""
 LIMIT_MB = 150
-GIVE_UP_S = 1200.0
+GIVE_UP_S, GIVE_UP_EACH_S = 60.0, 0.025
+"""Longest wait for the first and for each further record: many times what they need."""
 QUEUE = work_queue(SYSTEM, SLUG)
 
 
@@ -81,7 +82,7 @@ def _consumed(file: Path, url: str, folder: Path, count: int, done: Callable[[],
     command = ("-m", "ops.cli", "--config", str(file), "consume", SLUG)
     process = Process(*command, log=folder / "consume.log")
     try:
-        _until(lambda: done() >= count and broker.depth(QUEUE) == 0, process)
+        _until(lambda: (done(), broker.depth(QUEUE)), (count, 0), process, count)
         return peak_mb(process.pid)
     finally:
         process.end()
@@ -110,7 +111,7 @@ def _polled(file: Path, url: str, folder: Path, count: int) -> float:
     thread.start()
     process = Process("-m", "ops.cli", "--config", str(file), "poll", log=folder / "poll.log")
     try:
-        _until(lambda: taken[0] >= count, process)
+        _until(lambda: min(taken[0], count), count, process, count)
         return peak_mb(process.pid)
     finally:
         process.end()
@@ -165,14 +166,15 @@ def _configuration(folder: Path, url: str, sandbox: Membri | None = None) -> Pat
     return path
 
 
-def _until(condition: Callable[[], bool], process: Process) -> None:
+def _until(look: Callable[[], object], wanted: object, process: Process, count: int) -> None:
     """Raises RuntimeError when the process ends first or it takes too long."""
-    deadline = time.monotonic() + GIVE_UP_S
-    while not condition():
+    give_up_s = GIVE_UP_S + GIVE_UP_EACH_S * count
+    deadline = time.monotonic() + give_up_s
+    while (seen := look()) != wanted:
         if not process.alive():
             raise RuntimeError(f"the process ended: {process.log()}")
         if time.monotonic() > deadline:
-            raise RuntimeError(f"not done after {GIVE_UP_S:.0f} s: {process.log()}")
+            raise RuntimeError(f"not {wanted} but {seen} after {give_up_s:.0f} s: {process.log()}")
         time.sleep(0.2)
 
 
