@@ -2,114 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
 
 from consumers.errors import OutcomeUnknown, Transient, Unavailable
-from consumers.system import AccountsSettings, Lookup, Setup
-from consumers.systems.sage_accounting.client import Client
-from consumers.systems.sage_accounting.connector import SageAccounting
+from consumers.system import Lookup
 from consumers.systems.sage_accounting.faults import Fault
-from consumers.systems.sage_accounting.settings import Connection
-from schemas.chapters import ChapterSettings
-from schemas.facts import ApiCall, Fact
-from schemas.reasons import SystemReason
+from schemas.facts import ApiCall
+from schemas.reasons import Reason, SystemReason
 from schemas.statuses import Entity
 from tests.contracts.conformance_world import Delivery, an_account, an_invoice
-
-BUSINESS = "b" * 32
-ECHO = {"x_request_id": "req-7", "X-Business": BUSINESS}
-
-
-def answered(content: Any, status: int = 200, **headers: str) -> Response:
-    body = content if isinstance(content, str | bytes) else json.dumps(content)
-    return Response(body, status, {**ECHO, **headers})
-
-
-def error(message: str, code: str = "RecordInvalid") -> list[dict[str, str]]:
-    return [{"$dataCode": code, "$message": message, "$source": "base"}]
-
-
-class World:
-    """A server whose answers a test queues; the last one is repeated."""
-
-    def __init__(self, server: HTTPServer, folder: Path) -> None:
-        self.server = server
-        self.path = folder / "token.json"
-        self.requests: list[Request] = []
-        self.answers: list[Response] = []
-        self.facts: list[Fact] = []
-        self.refreshed: list[str] = []
-        late = {"expires_at": 4_000_000_000, "refresh_expires_at": 4_000_000_000}
-        tokens = {"access_token": "access-1", "refresh_token": "refresh-1", **late}
-        self.path.write_text(json.dumps(tokens), encoding="utf-8")
-        for method in ("GET", "POST", "PUT", "DELETE"):
-            server.expect_request(_Under("/v3.1/"), method=method).respond_with_handler(self._api)
-        server.expect_request("/token", method="POST").respond_with_handler(self._token)
-        self.connection = Connection.model_validate(
-            {
-                "api_root": server.url_for("/v3.1"),
-                "token_url": server.url_for("/token"),
-                "business_id": BUSINESS,
-                "client_id": "app",
-                "client_secret": "s3cr3t",
-                "token_file": str(self.path),
-                "timeout_s": 2,
-            }
-        )
-        self.connectors: list[SageAccounting] = []
-
-    def _api(self, request: Request) -> Response:
-        request.get_data()
-        self.requests.append(request)
-        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return Response(found.get_data(), found.status_code, dict(found.headers))
-
-    def _token(self, request: Request) -> Response:
-        self.refreshed.append(request.form["refresh_token"])
-        number = len(self.refreshed) + 1
-        content = {
-            "access_token": f"access-{number}",
-            "refresh_token": f"refresh-{number}",
-            "expires_in": 300,
-            "refresh_token_expires_in": 2_678_400,
-        }
-        return Response(json.dumps(content), mimetype="application/json")
-
-    def answer(self, *answers: Response) -> None:
-        self.answers = list(answers)
-
-    def connector(self, **values: Any) -> SageAccounting:
-        connection = self.connection.model_copy(update=values)
-        setup = Setup(
-            *("montreal", connection, AccountsSettings(), ChapterSettings(), self.facts.append)
-        )
-        made = SageAccounting(setup)
-        self.connectors.append(made)
-        return made
-
-    def client(self, **values: Any) -> Client:
-        with self.connector(**values)._company() as company:
-            return company.client
-
-
-class _Under:
-    """Matches every path below a prefix."""
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, str) and other.startswith(self._prefix)
-
-    def __hash__(self) -> int:
-        return hash(self._prefix)
+from tests.integration.sage_accounting_answers import BUSINESS, MADE, World, answered, error
 
 
 @pytest.fixture
@@ -130,7 +37,7 @@ def closed(call: Callable[[], object], reason: SystemReason) -> str:
 
 
 def test_every_request_names_the_business_and_the_token(world: World) -> None:
-    world.answer(answered({"id": "x"}))
+    world.answer(answered(MADE))
     client = world.client()
     client.read("contacts", "f" * 32)
     client.create("contacts", {"idempotency_id": "1" * 32, "name": "É"})
@@ -159,36 +66,6 @@ def test_no_read_marks_a_document_as_sent(world: World, resource: Any, marks: st
     world.answer(answered({"id": "x"}))
     world.client().read(resource, "f" * 32)
     assert world.requests[0].args.get("mark_as_sent") == marks
-
-
-def test_lists_end_where_no_next_page_is_named(world: World) -> None:
-    def page(number: int, following: str | None) -> Response:
-        return answered({"$items": [{"id": str(number)}], "$next": following, "$page": number})
-
-    world.answer(page(1, "/contacts?page=2"), page(2, "/contacts?page=3"), page(3, None))
-    rows = world.client().rows("contacts", "name,reference", search="a b")
-    assert [row["id"] for row in rows] == ["1", "2", "3"]
-    assert [request.args["page"] for request in world.requests] == ["1", "2", "3"]
-    assert {request.args["attributes"] for request in world.requests} == {"name,reference"}
-    assert {request.args["items_per_page"] for request in world.requests} == {"200"}
-    assert {request.args["search"] for request in world.requests} == {"a b"}
-
-
-def test_a_list_that_does_not_end_is_given_up(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("consumers.systems.sage_accounting.client._PAGES_MAX", 4)
-    world.answer(answered({"$items": [], "$next": "/contacts?page=2"}))
-    client = world.client(requests_per_s=20)
-    with pytest.raises(Transient, match="does not end"):
-        client.rows("contacts", "name")
-    assert len(world.requests) == 3
-
-
-def test_a_list_without_rows_is_no_empty_list(world: World) -> None:
-    world.answer(answered({"$next": None}))
-    with pytest.raises(Transient, match="without rows"):
-        world.client().rows("contacts", "name")
 
 
 def test_amounts_come_as_texts_or_numbers(world: World) -> None:
@@ -222,9 +99,9 @@ def test_a_write_that_another_business_answered_is_looked_up_not_repeated(world:
 
 def test_a_token_that_ended_is_renewed_once_and_the_request_repeated(world: World) -> None:
     ended = answered(error("The access token has expired", "AuthenticationFailure"), 401)
-    world.answer(ended, answered({"id": "x"}))
+    world.answer(ended, answered(MADE))
     body = {"idempotency_id": "1" * 32}
-    assert world.client().create("contacts", body) == {"id": "x"}
+    assert world.client().create("contacts", body) == MADE
     assert world.refreshed == ["refresh-1"]
     sent = [request.headers["Authorization"] for request in world.requests]
     assert sent == ["Bearer access-1", "Bearer access-2"]
@@ -305,16 +182,6 @@ def test_other_failures_of_a_read_have_their_class(world: World) -> None:
             call()
 
 
-@pytest.mark.parametrize("body", ["<html>", "[]", '"x"', ""])
-def test_an_unreadable_success_is_unknown_for_a_write(world: World, body: str) -> None:
-    world.answer(answered(body, 201))
-    client = world.client()
-    with pytest.raises(OutcomeUnknown):
-        client.create("contacts", {})
-    with pytest.raises(Transient):
-        client.read("contacts", "f")
-
-
 def test_taking_back_what_is_gone_is_no_fault_and_other_refusals_are(world: World) -> None:
     client = world.client()
     world.answer(answered(error("The record could not be found.", "RecordNotFound"), 404))
@@ -331,7 +198,6 @@ def test_taking_back_what_is_gone_is_no_fault_and_other_refusals_are(world: Worl
 
 def test_what_cannot_be_taken_back_for_now_leaves_the_outcome_unknown(world: World) -> None:
     from consumers.systems.sage_accounting.undoing import delete
-    from schemas.reasons import Reason
 
     world.answer(answered("", 503))
     with (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from consumers.errors import Transient, Unavailable
-from consumers.system import Lookup, RemoteRef
+from consumers.system import Lookup, Receipt, RemoteRef
 from consumers.systems.sage_accounting.markers import marker
 from schemas.chapters import ChapterSettings
 from schemas.outcomes import Action
@@ -83,7 +83,8 @@ def test_our_own_customer_behind_a_taken_number_is_adopted(bench: SageBench) -> 
     ref = settled(bench, account)
     renamed = account.model_copy(update={"name": f"{account.name} inc."})
     receipt = bench.system.transfer(Delivery(renamed).task())
-    assert (receipt.action, receipt.ref) == (Action.ADOPTED, ref)
+    assert receipt == Receipt(RemoteRef(ref.remote_id, renamed.name), Action.ADOPTED)
+    assert contact(bench, ref)["name"] == renamed.name
 
 
 def test_a_supplier_of_the_same_name_is_another_contact(bench: SageBench) -> None:

@@ -105,7 +105,7 @@ def test_an_entry_that_comes_out_wrong_is_deleted(bench: SageBench) -> None:
     entry = a_journal_entry(account, invoice)
     made = Delivery(entry, customer).attempt(bench.system).ref
     answer = (
-        f'{{"id": "{made.remote_id}", "journal_lines":'
+        f'{{"id": "{made.remote_id}", "created_at": "2100-01-01T00:00:00Z", "journal_lines":'
         ' [{"debit": "8.33", "credit": "0.0"}, {"debit": "0.0", "credit": "8.30"}]}'
     )
     bench.sandbox.faults.arm(kind="status", method="POST", path="journals", status=201, body=answer)

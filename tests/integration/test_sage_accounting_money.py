@@ -243,6 +243,7 @@ def test_a_receipt_that_comes_out_wrong_is_deleted(bench: SageBench) -> None:
     delivery = Delivery(payment, customer, {invoice.id: ref})
     answer = (
         '{"id": "%s", "total_amount": "15.98", "date": "2026-03-14",'
+        ' "created_at": "2100-01-01T00:00:00Z",'
         f' "reference": "{short_key("MP", payment.id)}"}}'
     )
     bench.sandbox.faults.arm(kind="drop_after", method="POST", path="contact_payments")

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from consumers.errors import OutcomeUnknown, Transient, Unavailable
+from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
 from consumers.systems._exchange import Answer, Exchange, Route, exact_json
 from consumers.systems._tokens import Tokens
 from consumers.systems.sage_accounting.faults import (
@@ -32,7 +32,8 @@ from consumers.systems.sage_accounting.faults import (
     fault_of,
 )
 from consumers.systems.sage_accounting.settings import Connection
-from schemas.reasons import SystemReason
+from consumers.systems.sage_accounting.standing import is_older, is_void
+from schemas.reasons import Reason, SystemReason
 
 Resource = Literal[
     "address_types",
@@ -155,29 +156,49 @@ class Client:
             try:
                 content = self._object(self._once_more("GET", resource, asked))
             except Fault as fault:
-                if fault.status == _NOT_FOUND:  # no record is in the address: api_root is wrong
+                # Without a record in the query, api_root is wrong; else that record is gone.
+                if fault.status == _NOT_FOUND and "contact_id" not in query:
                     raise Unavailable(SystemReason.MISCONFIGURED, fault.words) from fault
                 raise failure(fault, writing=False) from fault
             items = content.get("$items")
             if not isinstance(items, list):
                 raise Transient(f"Sage: a list of {resource} without rows")
+            if resource in ROOTS and not all(_tells(row, attributes) for row in items):
+                raise Transient(f"Sage: a list of {resource} whose rows tell nothing but ids")
             found += items
             if not content.get("$next"):
-                return found
+                return _complete(resource, found, content.get("$total"))
         raise Transient(f"Sage: a list of {resource} that does not end")
 
     def create(self, resource: Resource, body: Json) -> Json:
         """The new record as Sage has it; `body` holds its `idempotency_id`.
 
-        Raises Fault when Sage says no.
+        Sage gives its first answer to an id again for 7 days, whatever became of the record since
+        (section 10): one that is older than this request is read anew. Raises Fault when Sage says
+        no, Rejected when the record was voided or deleted since.
         """
         wrapped = {ROOTS[resource]: body}
+        sent_at = self._shared.route.clock()
         if resource not in NUMBERED:
             answer = self._once_more("POST", resource, {}, wrapped)
         else:
             with self.alone():
                 answer = self._once_more("POST", resource, {}, wrapped)
-        return self._object(answer, written=True)
+        row = self._object(answer, written=True)
+        if not row.get("id"):
+            raise OutcomeUnknown(f"Sage: HTTP {answer.status} without the id of what it made")
+        return self._as_it_stands(resource, row) if is_older(row, sent_at) else row
+
+    def _as_it_stands(self, resource: Resource, told: Json) -> Json:
+        row = self.read(resource, str(told["id"]))
+        if row is not None and not is_void(row):
+            return row
+        raise Rejected(
+            Reason.DIFFERS_FROM_BOOKS,
+            detail=f"Sage made {told.get('displayed_as') or resource} (Id {told['id']}) when this"
+            " was sent before, and somebody voided or deleted it since; transfer again to make"
+            " another one",
+        )
 
     def change(self, resource: Resource, remote_id: str, body: Json) -> Json:
         """The record after a partial update. Raises Fault when Sage says no."""
@@ -281,3 +302,18 @@ class Client:
             return content
         detail = f"Sage: HTTP {answer.status} with something else than an object"
         raise OutcomeUnknown(detail) if written else Transient(detail)
+
+
+def _tells(row: object, attributes: str) -> bool:
+    """Whether anything of what was asked for stands in a row of the books: by one that tells
+    nothing, nobody can be told apart, and nothing found would be a false no."""
+    return isinstance(row, dict) and any(name in row for name in attributes.split(","))
+
+
+def _complete(resource: Resource, rows: list[Json], told: object) -> list[Json]:
+    """The rows, if they are as many as Sage counts: one that went away while we paged moves another
+    from a page to come onto one that was read. Raises Transient."""
+    known = len({row.get("id") for row in rows})
+    if isinstance(told, int) and known < told:
+        raise Transient(f"Sage: {known} of {told} {resource}; the list changed while it was read")
+    return rows

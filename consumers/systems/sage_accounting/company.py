@@ -23,8 +23,11 @@ from schemas.money import Currency
 from schemas.reasons import Reason
 
 KEY_LENGTH = 32
-NEAR = dt.timedelta(days=31)
-"""How far a date may have been corrected in Membri while the answer to a write was lost."""
+NEAR = dt.timedelta(days=400)
+"""How far a date may have been corrected in Membri while the answer to a write was lost: above all
+by a year. Looked through for one customer."""
+NEAR_OF_ALL = dt.timedelta(days=31)
+"""The same where no customer is known: pages enough."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,9 @@ def once(task: Task, operation: str) -> Json:
     return {"idempotency_id": digest.hexdigest()}
 
 
-def around(date: dt.date) -> dict[str, str]:
+def around(date: dt.date, near: dt.timedelta = NEAR) -> dict[str, str]:
     """The filter of what is dated near that day."""
-    return {"from_date": (date - NEAR).isoformat(), "to_date": (date + NEAR).isoformat()}
+    return {"from_date": (date - near).isoformat(), "to_date": (date + near).isoformat()}
 
 
 def money(row: Json, name: str) -> Decimal:

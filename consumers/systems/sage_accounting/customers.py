@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Receipt, RemoteRef, Task
@@ -99,7 +100,9 @@ def transfer(company: Company, task: Task, account: Account) -> Receipt:
                 raise failure(fault, writing=True) from fault
             if not _mine(held, account.id):
                 raise _taken(fault, held, account, name) from fault
-            return Receipt(_ref(held), Action.ADOPTED)
+            # Ours, under the name that Membri had when the answer to its creation was lost.
+            known = _update(company, replace(task, remote_id=str(held["id"])), account)
+            return Receipt(known.ref, Action.ADOPTED)
     return Receipt(_ref(row), Action.CREATED)
 
 

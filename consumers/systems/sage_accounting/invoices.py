@@ -21,17 +21,19 @@ from consumers.systems.sage_accounting.company import (
     customer_id,
     document,
     money,
+    ref_id,
     shown,
 )
 from consumers.systems.sage_accounting.faults import Fault, Json, failure
 from consumers.systems.sage_accounting.markers import marked, owner
 from consumers.systems.sage_accounting.sales import SalesResource, resource_of
+from consumers.systems.sage_accounting.standing import is_draft, is_void
 from consumers.systems.sage_accounting.undoing import void
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
 
-_ATTRIBUTES = "reference,notes,date,status,invoice_number,credit_note_number"
+_ATTRIBUTES = "reference,notes,date,status,contact,invoice_number,credit_note_number"
 _NUMBERS = ("displayed_as", "invoice_number", "credit_note_number")
 
 
@@ -49,9 +51,13 @@ def find(company: Company, lookup: Lookup) -> Found | None:
 
 
 def _living(company: Company, resource: SalesResource, remote_id: str) -> Json | None:
-    """The whole document of that id, unless it is void."""
+    """The whole document of that id, unless it is void or a draft."""
     row = company.client.read(resource, remote_id) if remote_id else None
-    return None if row is None or sales.is_void(row) else row
+    return row if row is not None and _stands(row) else None
+
+
+def _stands(row: Json) -> bool:
+    return not (is_void(row) or is_draft(row))
 
 
 def _search(
@@ -62,7 +68,7 @@ def _search(
     contact_id = lookup.customer.remote_id if lookup.customer else ""
     rows: list[Json] = []
     if lookup.number:
-        rows = referenced(company, resource, lookup.number, contact_id)
+        rows = _referenced(company, resource, lookup.number, contact_id, lookup.record_id)
     known = any(marked(row, "invoice", lookup.record_id) for row in rows)
     if not known and record is not None and contact_id:
         near = _rows(company, resource, contact_id=contact_id, **around(record.date))
@@ -73,7 +79,7 @@ def _search(
 def _by_reference(company: Company, resource: SalesResource, lookup: Lookup) -> Json | None:
     """A typed reference: Membri's number, or Sage's own number, which no search covers."""
     contact_id = lookup.customer.remote_id if lookup.customer else ""
-    rows = referenced(company, resource, lookup.reference, contact_id)
+    rows = _referenced(company, resource, lookup.reference, contact_id, lookup.record_id)
     row = _chosen(company, resource, rows, lookup)
     if row is not None or not contact_id:
         return row or _living(company, resource, lookup.reference)
@@ -101,19 +107,23 @@ def _chosen(
     return _living(company, resource, str(held[0]["id"]))
 
 
-def referenced(
-    company: Company, resource: SalesResource, number: str, contact_id: str
+def _referenced(
+    company: Company, resource: SalesResource, number: str, contact_id: str, record_id: str
 ) -> list[Json]:
-    """The customer's living documents with that very reference; everybody's without a customer."""
-    query = {"contact_id": contact_id} if contact_id else {}
-    rows = _rows(company, resource, search=number, **query)
+    """The living documents with that very reference: the customer's (everybody's without one), and
+    ours whosesoever it is: its customer may have been corrected in Membri since."""
     wanted = number.strip().casefold()
-    return [row for row in rows if str(row.get("reference") or "").strip().casefold() == wanted]
+    return [
+        row
+        for row in _rows(company, resource, search=number)
+        if str(row.get("reference") or "").strip().casefold() == wanted
+        and (contact_id in ("", ref_id(row, "contact")) or marked(row, "invoice", record_id))
+    ]
 
 
 def _rows(company: Company, resource: SalesResource, **query: str) -> list[Json]:
     rows = company.client.rows(resource, _ATTRIBUTES, **query)
-    return [row for row in rows if not (sales.is_void(row) or sales.is_draft(row))]
+    return [row for row in rows if _stands(row)]
 
 
 def _found(company: Company, lookup: Lookup, record: Invoice | None, row: Json) -> Found:
@@ -179,7 +189,7 @@ def _holder(company: Company, invoice: Invoice, contact_id: str) -> Json | None:
     """Ours under that number, else nothing. Raises Rejected(duplicate_number) when a document of
     the customer has it that is not, or may not be, this one."""
     resource = resource_of(invoice)
-    rows = referenced(company, resource, invoice.number, contact_id)
+    rows = _referenced(company, resource, invoice.number, contact_id, invoice.id)
     ours = [row for row in rows if marked(row, "invoice", invoice.id)]
     row = _living(company, resource, str((ours or rows)[0]["id"])) if rows else None
     if row is None or ours:

@@ -42,11 +42,19 @@ def find(company: Company, lookup: Lookup) -> Found | None:
         row = company.client.read("journals", lookup.reference)
     if row is None:
         return None
-    found: tuple[str, ...] = ()
-    if record is not None and _amount(row) != record.amount:
-        found = (f"total: Sage {_amount(row)} ≠ Membri {record.amount}",)
+    found = _differences(row, record) if record is not None else ()
     mine = marked(row, "journal_entry", lookup.record_id)
     return Found(_ref(row), by_marker=mine, differences=found)
+
+
+def _differences(row: Json, entry: JournalEntry) -> tuple[str, ...]:
+    found = []
+    if _amount(row) != entry.amount:
+        found.append(f"total: Sage {_amount(row)} ≠ Membri {entry.amount}")
+    kept = str(row.get("date") or "")[:10]
+    if kept != entry.date.isoformat() and marked(row, "journal_entry", entry.id):
+        found.append(f"date: Sage {kept or '-'} ≠ Membri {entry.date.isoformat()}")
+    return tuple(found)
 
 
 def _ours(company: Company, record_id: str, record: JournalEntry | None) -> Json | None:
@@ -79,10 +87,10 @@ def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
         row = company.client.create("journals", body(company, task, entry))
     except Fault as fault:
         raise failure(fault, writing=True) from fault
-    if _amount(row) != entry.amount:
-        wrong = (f"total: Sage {_amount(row)} ≠ Membri {entry.amount}",)
+    wrong = _differences(row, entry)
+    if wrong:
         delete(company, "journals", row, wrong, Reason.DIFFERS_FROM_BOOKS)
-        raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail=wrong[0])
+        raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail="; ".join(wrong))
     return Receipt(_ref(row), Action.CREATED)
 
 

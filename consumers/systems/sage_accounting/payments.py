@@ -15,6 +15,8 @@ from decimal import Decimal
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems.sage_accounting.company import (
+    NEAR,
+    NEAR_OF_ALL,
     Company,
     around,
     customer_id,
@@ -39,7 +41,8 @@ _ATTRIBUTES = "reference,date,total_amount,contact"
 
 
 def find(company: Company, lookup: Lookup) -> Found | None:
-    """The receipt: among what the customer paid around that day. Raises Unavailable, Transient."""
+    """The receipt: among what the customer paid around that day. Raises Rejected(ambiguous),
+    Unavailable, Transient."""
     client = company.client
     record = lookup.record if isinstance(lookup.record, Payment) else None
     row = client.read("contact_payments", lookup.remote_id) if lookup.remote_id else None
@@ -61,15 +64,25 @@ def _search(company: Company, lookup: Lookup, record: Payment | None) -> Json | 
     client = company.client
     query = {"contact_id": lookup.customer.remote_id} if lookup.customer else {}
     if record is not None:
-        query |= around(record.date)
+        query |= around(record.date, NEAR if query else NEAR_OF_ALL)
     if not query:
         return client.read("contact_payments", lookup.reference) if lookup.reference else None
     rows = client.rows("contact_payments", _ATTRIBUTES, **query)
     for wanted in (short_key(PREFIX, lookup.record_id), lookup.reference):
         held = [row for row in rows if wanted and row.get("reference") == wanted]
+        if len(held) > 1:
+            told = "; ".join(f"{_words(row)} (Id {row['id']})" for row in held)
+            raise Rejected(Reason.AMBIGUOUS, field="reference", detail=f"Sage: {told}")
         if held:
             return client.read("contact_payments", str(held[0]["id"]))
     return client.read("contact_payments", lookup.reference) if lookup.reference else None
+
+
+def _words(row: Json) -> str:
+    return (
+        f"receipt {row.get('reference') or row['id']} of {shown(row, 'contact')} on"
+        f" {row.get('date')}, {money(row, 'total_amount')}"
+    )
 
 
 def check(company: Company, payment: Payment) -> Iterator[Problem]:

@@ -35,7 +35,6 @@ from schemas.records import Invoice, Line
 from schemas.statuses import Entity
 
 SalesResource = Literal["sales_invoices", "sales_credit_notes"]
-VOID = "VOID"
 
 
 def resource_of(invoice: Invoice | None) -> SalesResource:
@@ -274,15 +273,6 @@ def mismatch(row: Json, invoice: Invoice, wrong: Sequence[str]) -> Rejected:
         parts = ", ".join(f"{rate} %: {amount}" for rate, amount in components(row).items())
         detail += f" ({parts or 'no breakdown'}; Membri: TPS {invoice.gst}, TVQ {invoice.qst})"
     return Rejected(reason, field="total", detail=detail)
-
-
-def is_void(row: Json) -> bool:
-    return ref_id(row, "status") == VOID
-
-
-def is_draft(row: Json) -> bool:
-    """Nothing that we make: a person's, without effect on the books."""
-    return ref_id(row, "status") in ("DRAFT", "PRO_FORMA")
 
 
 def only_taxes_differ(row: Json, invoice: Invoice, contact_id: str) -> bool:
