@@ -271,8 +271,8 @@ def test_an_url_over_32_kilobytes_is_refused(membri: Membri) -> None:
     assert membri.get(f"invoices?$filter=name eq '{long}'").status_code == 414
 
 
-def test_fifty_thousand_pending_invoices_page_without_loss(membri: Membri) -> None:
-    seed_invoices(membri, 50_000)
+def test_ten_thousand_pending_invoices_page_without_loss(membri: Membri) -> None:
+    seed_invoices(membri, 10_000)
     found: list[str] = []
     url = (
         f"/api/data/v9.2/invoices?$select=invoiceid,modifiedon&$filter=membri_syncstatus eq"
@@ -280,12 +280,12 @@ def test_fifty_thousand_pending_invoices_page_without_loss(membri: Membri) -> No
     )
     pages = 0
     while url:
-        answer = membri.web.get(url, headers={"Prefer": "odata.maxpagesize=5000"}).json()
+        answer = membri.web.get(url, headers={"Prefer": "odata.maxpagesize=1000"}).json()
         found += [row["invoiceid"] for row in answer["value"]]
         url = answer.get("@odata.nextLink", "")
         pages += 1
     assert pages == 10
-    assert found == [numbered(n) for n in range(50_000)]
+    assert found == [numbered(n) for n in range(10_000)]
 
 
 def test_payments_are_found_through_their_invoice(membri: Membri) -> None:
