@@ -165,7 +165,7 @@ class Tokens:
     ) -> None:
         """`service`: who renews, as people call it. `company`: whose file it must be, empty for
         any. `renew_before_s`: least life of a token that is given. `wait_max_s`: longest wait for
-        another process that renews."""
+        another thread or process that renews."""
         self._chapter = chapter
         self._path = path
         self._ask_vendor = renew
@@ -228,7 +228,7 @@ class Tokens:
         return held[1]
 
     def _renew(self, used: str) -> Token:
-        with self._lock, self._alone():
+        with self._alone():
             token = self._on_disk()
             fresh = token.expires_at - self._clock() >= self._renew_before_s
             if token.access_token and token.access_token != used and fresh:
@@ -241,11 +241,18 @@ class Tokens:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
+        give_up_at = time.monotonic() + self._wait_max_s
+        if not self._lock.acquire(timeout=self._wait_max_s):
+            raise Unavailable(
+                SystemReason.UNREACHABLE, f"{self._service} has not renewed the tokens yet"
+            )
         try:
-            with alone(self._path, self._wait_max_s):
+            with alone(self._path, max(0.0, give_up_at - time.monotonic())):
                 yield
         except OSError as error:
             raise self._unwritable(error) from error
+        finally:
+            self._lock.release()
 
     def _ask(self, token: Token) -> Token:
         place = Place(self._path)

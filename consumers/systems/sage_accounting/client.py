@@ -104,11 +104,14 @@ class Client:
         with self._exchange.within(seconds):
             yield
 
+    def left_s(self) -> float:
+        """Seconds that a lock may be waited for. Raises Transient when there are none left."""
+        return min(self._exchange.left_s(), threading.TIMEOUT_MAX)
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """No other thread creates anything numbered inside. Raises Transient."""
-        wait_s = min(self._exchange.left_s(), threading.TIMEOUT_MAX)
-        if not self._shared.numbering.acquire(timeout=wait_s):
+        if not self._shared.numbering.acquire(timeout=self.left_s()):
             raise Transient("another record is still being created in Sage")
         try:
             yield
@@ -234,6 +237,7 @@ class Client:
     ) -> Answer:
         """Sends; a token that ended is replaced and the request repeated once, since nothing was
         done. Raises Fault."""
+        self.left_s()  # a call that is out of time waits for no token either
         tokens = self._shared.tokens
         token = tokens.current().access_token
         answer = self._send(method, path, token, query, body)

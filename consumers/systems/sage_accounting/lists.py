@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from consumers.errors import Transient
 from consumers.system import AccountsSettings
 from consumers.systems.sage_accounting.client import Client, Resource
 from consumers.systems.sage_accounting.faults import Json
@@ -108,18 +109,22 @@ class Lists:
         """Raises Unavailable, Transient."""
         path = f"businesses/{client.business_id}"
         return self._cached(
-            ("business",), max_age_s, lambda: Subscription.read(client.single(path))
+            client, ("business",), max_age_s, lambda: Subscription.read(client.single(path))
         )
 
     def financial(self, client: Client, max_age_s: float = DAY_S) -> Financial:
         """Raises Unavailable, Transient."""
         return self._cached(
-            ("financial",), max_age_s, lambda: Financial.read(client.single("financial_settings"))
+            client,
+            ("financial",),
+            max_age_s,
+            lambda: Financial.read(client.single("financial_settings")),
         )
 
     def tax_rates(self, client: Client, region: str, max_age_s: float = DAY_S) -> TaxRates:
         """Raises Unavailable, Transient."""
         return self._cached(
+            client,
             ("tax_rates", region),
             max_age_s,
             lambda: TaxRates(client.rows("tax_rates", RATE_ATTRIBUTES, address_region_id=region)),
@@ -135,20 +140,27 @@ class Lists:
         resource, _ = _KINDS[purpose]
         query = {"visible_in": purpose} if resource == "ledger_accounts" else {}
         return self._cached(
+            client,
             ("rows", purpose),
             max_age_s,
             lambda: client.rows(resource, _ATTRIBUTES[resource], **query),
         )
 
-    def _cached(self, key: tuple[str, ...], max_age_s: float, load: Callable[[], T]) -> T:
-        with self._lock:
+    def _cached(
+        self, client: Client, key: tuple[str, ...], max_age_s: float, load: Callable[[], T]
+    ) -> T:
+        if not self._lock.acquire(timeout=client.left_s()):
+            raise Transient("Sage's lists are still being read for another record")
+        try:
             held = self._held.get(key)
-            if held is not None and self._clock() - held[0] < max_age_s:
+            if held is not None and 0 <= self._clock() - held[0] < max_age_s:
                 found: T = held[1]
                 return found
             value = load()
             self._held[key] = (self._clock(), value)
             return value
+        finally:
+            self._lock.release()
 
 
 def kind(purpose: Purpose) -> str:

@@ -23,6 +23,8 @@ from schemas.reasons import SystemReason
 
 _TOO_MANY = 429
 _THROTTLE_S = 60.0
+_LIFE_S = 300
+"""Of an access token whose life is not told (section 2); one that ended before is renewed."""
 
 
 def token_route(connection: Connection, observer: Observer) -> Route:
@@ -41,11 +43,11 @@ def granted(
     values = _values(answer)
     if not values.get("access_token") or not values.get("refresh_token"):
         raise NoReply("the token reply holds no tokens")
-    refresh_life_s = int(values.get("refresh_token_expires_in") or 0)
+    refresh_life_s = _seconds(values, "refresh_token_expires_in")
     return Token(
         access_token=values["access_token"],
         refresh_token=values["refresh_token"],
-        expires_at=int(now()) + int(values.get("expires_in") or 0),
+        expires_at=int(now()) + (_seconds(values, "expires_in") or _LIFE_S),
         refresh_expires_at=int(now()) + refresh_life_s if refresh_life_s else 0,
     )
 
@@ -72,6 +74,15 @@ def _posted(connection: Connection, route: Route, url: str, values: Mapping[str,
         raise NoReply(error.detail) from error
     finally:
         exchange.close()
+
+
+def _seconds(values: Mapping[str, str], name: str) -> int:
+    """A life; 0 when it is not told as a number: new tokens are kept all the same, since the old
+    ones are dead."""
+    try:
+        return max(0, int(float(values.get(name, 0))))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _values(answer: Answer) -> dict[str, str]:
