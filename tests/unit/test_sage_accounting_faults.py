@@ -91,6 +91,34 @@ REFUSED: list[tuple[int, str, str, str, Reason, str]] = [
         *(Reason.UNKNOWN_TAX, "lines.0"),
     ),
     (
+        *(422, INVALID, "tax_amount does not match", "sales_invoice.invoice_lines[0].tax_amount"),
+        *(Reason.TAX_MISMATCH, "lines.0"),
+    ),
+    (
+        *(422, INVALID, "The tax rate is inactive", "sales_invoice.invoice_lines[0].tax_rate_id"),
+        *(Reason.UNKNOWN_TAX, "lines.0"),
+    ),
+    (
+        *(422, INVALID, "The account is inactive", "journal.journal_lines[0].ledger_account_id"),
+        *(Reason.UNKNOWN_ACCOUNT, ""),
+    ),
+    (
+        *(422, INVALID, "The account is closed", "contact_payment.bank_account_id"),
+        *(Reason.UNKNOWN_ACCOUNT, ""),
+    ),
+    (
+        *(422, INVALID, "This customer is obfuscated", "base"),
+        *(Reason.CUSTOMER_INACTIVE, ""),
+    ),
+    (
+        *(422, INVALID, "This period is closed", "base"),
+        *(Reason.CLOSED_PERIOD, ""),
+    ),
+    (
+        *(422, INVALID, "That falls in a locked year", "base"),
+        *(Reason.CLOSED_PERIOD, ""),
+    ),
+    (
         *(422, INVALID, "postal_code is too long (maximum 10)", "contact.main_address.postal_code"),
         *(Reason.TOO_LONG, "address.postal_code"),
     ),
@@ -235,6 +263,25 @@ def test_several_entries_are_all_told_and_the_known_one_leads() -> None:
     assert "name is too long" in error.detail
 
 
+def test_the_field_is_that_of_the_entry_which_gave_the_reason() -> None:
+    error = failure(
+        fault(
+            422,
+            (INVALID, "strange", "sales_invoice.contact_id"),
+            (INVALID, "reference is too long", "sales_invoice.reference"),
+        ),
+        writing=True,
+    )
+    assert isinstance(error, Rejected)
+    assert (error.reason, error.field) == (Reason.TOO_LONG, "number")
+
+
+@pytest.mark.parametrize("status", [408, 409])
+def test_what_a_proxy_says_of_a_request_on_its_way_leaves_its_outcome_unknown(status: int) -> None:
+    assert isinstance(failure(fault(status, ("", "wait", "")), writing=True), OutcomeUnknown)
+    assert isinstance(failure(fault(status, ("", "wait", "")), writing=False), Transient)
+
+
 def test_every_row_of_the_table_is_in_a_test() -> None:
     said = [Entry(one[1], one[2], one[3]) for one in REFUSED]
     said += [Entry(code, message) for _, code, message, _ in CLOSED]
@@ -245,7 +292,7 @@ def test_every_row_of_the_table_is_in_a_test() -> None:
     assert {code for _, code, *_ in REFUSED} | {c for _, c, *_ in CLOSED} | {"UnexpectedError"} >= (
         set(CODES)
     )
-    assert {400, 401, 403, 404, 405, 415, 422, 429, 500} == set(STATUSES)
+    assert {400, 401, 403, 404, 405, 408, 409, 415, 422, 429, 500} == set(STATUSES)
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,12 @@ WORDS: tuple[Row, ...] = (
     _reject(Reason.PAYMENT_EXCEEDS_BALANCE, SETTLED),
     _reject(Reason.PAYMENT_EXCEEDS_BALANCE, r"(greater|more) than the outstanding|outstanding amo"),
     _reject(Reason.DOCUMENT_LOCKED, r"payments or allocations|cannot be changed|reconciled"),
-    _reject(Reason.CLOSED_PERIOD, r"lock(ed|down)|closed|year.?end|accounts? start date"),
-    _reject(Reason.CUSTOMER_INACTIVE, r"inactive|obfuscated"),
+    _reject(Reason.CLOSED_PERIOD, r"lock(ed|down)|closed|year.?end|accounts? start", r"\bdate$"),
+    _reject(Reason.CLOSED_PERIOD, r"(lock(ed|down)|closed).*(year|period)|accounts? start date"),
+    _reject(Reason.CLOSED_PERIOD, r"(year|period|books).*(lock(ed|down)|closed)|year.?end"),
+    _reject(Reason.CUSTOMER_INACTIVE, r"inactive|obfuscated", r"contact_id|^contact\b"),
+    _reject(Reason.CUSTOMER_INACTIVE, r"(contact|customer)\b.*(inactive|obfuscated)"),
+    _reject(Reason.UNKNOWN_ACCOUNT, r"inactive|closed", r"(ledger|bank)_account_id"),
     _reject(Reason.REFERENCE_NOT_FOUND, r"can.?t find customer|another contact"),
     _reject(Reason.REFERENCE_NOT_FOUND, r"couldn.?t find (contact|artefact|customer)\b"),
     _reject(Reason.UNKNOWN_ACCOUNT, r"couldn.?t find (ledger|bank|payment)|control account"),
@@ -124,6 +128,7 @@ WORDS: tuple[Row, ...] = (
     Row(Next.AGAIN, None, r"\bnumber has already"),
     _reject(Reason.DUPLICATE_NUMBER, TAKEN),
     _reject(Reason.TOO_LONG, r"too long"),
+    _reject(Reason.TAX_MISMATCH, r"match|differ|incorrect|expected", r"tax_amount"),
     _reject(Reason.UNKNOWN_TAX, r"", r"tax_rate|tax_amount|tax_address"),
     _reject(Reason.MISSING_FIELD, r"can.?t be blank|is required|is missing"),
     _reject(Reason.TOTALS_DIFFER, r"not balance|sum to zero|less than"),
@@ -147,6 +152,9 @@ STATUSES: dict[int, Row] = {
     # An address that does not exist: another record would fare no better.
     404: _closed(SystemReason.MISCONFIGURED),
     405: Row(Next.BUG),
+    # Not of Sage's page: what a proxy says of a request that may be on its way all the same.
+    408: Row(Next.UNKNOWN),
+    409: Row(Next.UNKNOWN),
     415: Row(Next.BUG),
     422: _reject(Reason.REFUSED_BY_SYSTEM),
     429: _closed(SystemReason.THROTTLED),
@@ -159,10 +167,9 @@ def row_of(fault: Fault) -> Row:
     if fault.status == TOO_MANY:
         return STATUSES[TOO_MANY]
     if fault.status < 500:
-        for entry in fault.entries:
-            for row in WORDS:
-                if _fits(row, entry):
-                    return row
+        known = _known(fault)
+        if known is not None:
+            return known[1]
         if fault.status == UNAUTHORISED:
             return STATUSES[UNAUTHORISED]
     for entry in fault.entries:
@@ -174,6 +181,12 @@ def row_of(fault: Fault) -> Row:
         return _closed(SystemReason.UNREACHABLE)
     # A redirection: the address is not Sage's, or no longer.
     return _closed(SystemReason.MISCONFIGURED) if fault.status < 400 else Row(Next.BUG)
+
+
+def _known(fault: Fault) -> tuple[Entry, Row] | None:
+    """The first entry whose words are in the table, and its row."""
+    fitting = ((entry, row) for entry in fault.entries for row in WORDS if _fits(row, entry))
+    return next(fitting, None)
 
 
 def _fits(row: Row, entry: Entry) -> bool:
@@ -241,8 +254,10 @@ _ROOT = r"^(contact|sales_invoice|sales_credit_note|contact_payment|contact_allo
 
 
 def _field(fault: Fault) -> str:
-    """The first field that an entry names."""
-    return next((found for entry in fault.entries if (found := field_of(entry.source))), "")
+    """The field of the entry that gave the reason, else the first that any entry names."""
+    known = _known(fault)
+    entries = (known[0],) if known is not None and field_of(known[0].source) else fault.entries
+    return next((found for entry in entries if (found := field_of(entry.source))), "")
 
 
 def field_of(source: str) -> str:

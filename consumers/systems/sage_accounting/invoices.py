@@ -24,7 +24,7 @@ from consumers.systems.sage_accounting.company import (
     ref_id,
     shown,
 )
-from consumers.systems.sage_accounting.faults import Fault, Json, failure
+from consumers.systems.sage_accounting.faults import Fault, Json
 from consumers.systems.sage_accounting.markers import marked, owner
 from consumers.systems.sage_accounting.sales import SalesResource, resource_of
 from consumers.systems.sage_accounting.standing import is_draft, is_void
@@ -182,7 +182,7 @@ def _posted(company: Company, task: Task, invoice: Invoice, contact_id: str) -> 
     try:
         return company.client.create(resource, body), Action.CREATED
     except Fault as fault:
-        raise failure(fault, writing=True) from fault
+        raise sales.refusal(fault, invoice, body) from fault
 
 
 def _holder(company: Company, invoice: Invoice, contact_id: str) -> Json | None:

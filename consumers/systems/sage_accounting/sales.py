@@ -24,7 +24,7 @@ from consumers.systems.sage_accounting.company import (
     shown,
     text_of,
 )
-from consumers.systems.sage_accounting.faults import Json
+from consumers.systems.sage_accounting.faults import Fault, Json, failure
 from consumers.systems.sage_accounting.fields import cut, too_long
 from consumers.systems.sage_accounting.lists import RECHECK_S, kind
 from consumers.systems.sage_accounting.markers import marked, marker
@@ -284,6 +284,19 @@ def only_taxes_differ(row: Json, invoice: Invoice, contact_id: str) -> bool:
         and money(row, "net_amount") == invoice.subtotal
         and money(row, "tax_amount") != invoice.gst + invoice.qst
     )
+
+
+def refusal(fault: Fault, invoice: Invoice, sent: Json) -> Exception:
+    """What Sage's refusal of a document means. Of taxes it says no figure: ours are added."""
+    error = failure(fault, writing=True)
+    if not isinstance(error, Rejected) or error.reason is not Reason.TAX_MISMATCH:
+        return error
+    parts = ", ".join(
+        f"{one['quantity']} × {one['unit_price']}: {one['tax_amount']}"
+        for one in sent[lines_name(invoice)]
+    )
+    said = f"Membri: TPS {invoice.gst}, TVQ {invoice.qst}; sent by line: {parts}"
+    return Rejected(error.reason, field=error.field, detail=f"{error.detail}; {said}")
 
 
 def untouched(row: Json, invoice: Invoice) -> bool:
