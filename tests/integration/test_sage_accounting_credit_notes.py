@@ -63,14 +63,40 @@ def test_a_credit_note_whose_invoice_is_unknown_is_not_created(bench: SageBench)
     assert bench.held(credit).count == 0
 
 
-def test_an_invoice_that_is_gone_leaves_the_credit_note_to_be_finished(bench: SageBench) -> None:
-    ref, invoice, _ = billed(bench)
-    credit = Delivery(a_credit_note(invoice), ref, {invoice.id: RemoteRef("f" * 32, "")})
-    with rejected(Reason.REFERENCE_NOT_FOUND):
+def test_no_credit_note_is_made_that_could_not_be_applied(bench: SageBench) -> None:
+    ref, invoice, made = billed(bench)
+    gone = Delivery(a_credit_note(invoice), ref, {invoice.id: RemoteRef("f" * 32, "")})
+    with rejected(Reason.REFERENCE_NOT_FOUND) as refusal:
+        gone.attempt(bench.system)
+    assert refusal[0].field == "corrects"
+    _, stranger = customer(bench)
+    foreign = Delivery(a_credit_note(invoice), stranger, {invoice.id: made})
+    with rejected(Reason.REFUSED_BY_SYSTEM) as refusal:
+        foreign.attempt(bench.system)
+    for words in (invoice.number, invoice.account.name):
+        assert words in refusal[0].detail
+    bench.accountant(resource="sales_invoices", id=made.remote_id, action="void", reason="x")
+    void = Delivery(a_credit_note(invoice), ref, {invoice.id: made})
+    with rejected(Reason.REFERENCE_NOT_FOUND) as refusal:
+        void.attempt(bench.system)
+    assert f"{invoice.number} is void" in refusal[0].detail
+    assert [bench.held(one.record).count for one in (gone, foreign, void)] == [0, 0, 0]
+
+
+def test_an_invoice_voided_after_the_credit_note_was_made_leaves_it_open_to_a_person(
+    bench: SageBench,
+) -> None:
+    ref, invoice, made = billed(bench)
+    credit = Delivery(a_credit_note(invoice), ref, {invoice.id: made})
+    bench.sandbox.faults.arm(kind="drop_before", path="contact_allocations")
+    with pytest.raises(OutcomeUnknown):
         credit.attempt(bench.system)
-    found = credit.look(bench.restarted())
-    assert found is not None
-    assert found.unfinished
+    bench.accountant(resource="sales_invoices", id=made.remote_id, action="void", reason="x")
+    with rejected(Reason.REFERENCE_NOT_FOUND) as refusal:
+        credit.attempt(bench.restarted())
+    for words in (f"{invoice.number} is void", "the credit note", "stands in Sage"):
+        assert words in refusal[0].detail
+    assert bench.held(credit.record).count == 1
 
 
 def test_what_a_person_applied_meanwhile_is_left_to_them(bench: SageBench) -> None:

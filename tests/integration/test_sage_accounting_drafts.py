@@ -186,6 +186,28 @@ def test_what_only_an_earlier_answer_tells_stands_as_such(bench: SageBench) -> N
     ]
 
 
+def test_a_draft_applies_no_more_than_the_invoice_still_owes(bench: SageBench) -> None:
+    account = an_account()
+    ref = Delivery(account).attempt(bench.system).ref
+    invoice = an_invoice(account, "100.00")
+    made = Delivery(invoice, ref).attempt(bench.system).ref
+    credit = Delivery(a_credit_note(invoice, "100.00"), ref, {invoice.id: made})
+
+    def applied() -> list[str]:
+        _, *after = bench.system.draft(credit.task()).requests
+        return [
+            one["amount"]
+            for _, body in after
+            for one in body["contact_allocation"]["allocated_artefacts"]
+        ]
+
+    assert applied() == ["114.98", "-114.98"]
+    Delivery(a_payment(account, (invoice, "100.00")), ref, {invoice.id: made}).attempt(bench.system)
+    assert applied() == ["14.98", "-14.98"]
+    Delivery(a_payment(account, (invoice, "14.98")), ref, {invoice.id: made}).attempt(bench.system)
+    assert applied() == []
+
+
 def test_a_draft_reads_well_to_people(bench: SageBench) -> None:
     line = Line(description="Repas", amount=Decimal(60), quantity=Decimal(3), unit_price=20)
     invoice = an_invoice(an_account(), lines=(line,), gst="0", qst="0", total="60.00", type="event")

@@ -1,8 +1,8 @@
 """A credit note is applied to the invoice that it corrects by a contact allocation.
 
-What comes in: a credit note in the books, and the invoice. What goes out: the allocation. Nothing
-is refused: what the invoice does not owe any more stays an open credit of the customer, for the
-accountant to refund or to use.
+What comes in: a credit note in the books, and the invoice. What goes out: the allocation. Refused,
+before the credit note is made: an invoice that is gone, void or another customer's. What the
+invoice does not owe any more stays an open credit, for the accountant to refund or to use.
 
 The limited edition has no allocations (Sage page, sections 6.1 and 8): there the credit note stays
 open, and its own notes say to which invoice a person must apply it, unless the settings say that
@@ -10,6 +10,8 @@ Sage allows it after all.
 """
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 from consumers.errors import OutcomeUnknown, Rejected
 from consumers.system import Task
@@ -20,9 +22,12 @@ from consumers.systems.sage_accounting.company import (
     document,
     money,
     once,
+    ref_id,
+    shown,
     text_of,
 )
 from consumers.systems.sage_accounting.faults import Fault, Json, failure
+from consumers.systems.sage_accounting.standing import is_void
 from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Invoice
@@ -42,6 +47,18 @@ def is_applied(company: Company, invoice: Invoice, row: Json) -> bool:
     return money(row, "outstanding_amount") == ZERO
 
 
+def check_target(company: Company, task: Task, invoice: Invoice) -> None:
+    """Before the credit note is made: that what it will be applied to is there, and the customer's.
+
+    Raises Rejected(reference_not_found, refused_by_system), Unavailable, Transient.
+    """
+    if invoice.corrects is None:
+        return
+    target = document(task, invoice.corrects.id, invoice.corrects.number, "corrects")
+    if not sales.left_by_hand(company, invoice):
+        _corrected(company, invoice, target.remote_id, customer_id(task))
+
+
 def apply(company: Company, task: Task, invoice: Invoice, row: Json) -> None:
     """Applies what the invoice still owes. Raises any of consumers.errors."""
     if invoice.corrects is None or sales.left_by_hand(company, invoice):
@@ -54,27 +71,55 @@ def apply(company: Company, task: Task, invoice: Invoice, row: Json) -> None:
 
 
 def _allocate(company: Company, task: Task, invoice: Invoice, row: Json, invoice_id: str) -> None:
-    number = str(row["id"])
+    number, contact_id = str(row["id"]), customer_id(task)
     credit = company.client.read("sales_credit_notes", number)
-    corrected = company.client.read("sales_invoices", invoice_id)
-    if corrected is None or credit is None:
-        gone = number if credit is None else invoice_id
-        raise Rejected(
-            Reason.REFERENCE_NOT_FOUND,
-            field="corrects",
-            detail=f"the Sage document {gone} does not exist",
-        )
+    if credit is None or is_void(credit):
+        raise _missing(f"the Sage credit note {row.get('displayed_as')} (Id {number}) is gone")
     open_credit = money(credit, "outstanding_amount")
     if open_credit < invoice.total:
         return  # applied already, by us before a crash or by a person: the rest is theirs
-    amount = min(money(corrected, "outstanding_amount"), open_credit)
+    try:
+        corrected = _corrected(company, invoice, invoice_id, contact_id)
+    except Rejected as error:
+        stands = f"the credit note {credit.get('displayed_as')} stands in Sage"
+        raise Rejected(
+            error.reason, field=error.field, detail=f"{error.detail}; {stands}"
+        ) from error
+    amount = applicable(corrected, open_credit)
     if amount <= ZERO:
         return
-    body = allocation(task, customer_id(task), invoice_id, number, text_of(amount))
+    body = allocation(task, contact_id, invoice_id, number, text_of(amount))
     try:
         company.client.create("contact_allocations", body)
     except Fault as fault:
         raise _refusal(company, fault, credit, invoice) from fault
+
+
+def applicable(corrected: Json, credit: Decimal) -> Decimal:
+    """What of a credit can be put on the invoice, in dollars."""
+    return min(money(corrected, "outstanding_amount"), credit)
+
+
+def _corrected(company: Company, invoice: Invoice, invoice_id: str, contact_id: str) -> Json:
+    """The invoice that the credit note corrects. Raises Rejected."""
+    row = company.client.read("sales_invoices", invoice_id)
+    known = invoice.corrects.number if invoice.corrects else ""
+    if row is None:
+        raise _missing(f"the Sage invoice {known} (Id {invoice_id}) does not exist")
+    if is_void(row):
+        raise _missing(f"the Sage invoice {known or row.get('displayed_as')} is void")
+    if ref_id(row, "contact") != contact_id:
+        raise Rejected(
+            Reason.REFUSED_BY_SYSTEM,
+            field="account",
+            detail=f"the invoice {known} belongs to the Sage customer"
+            f" « {shown(row, 'contact')} » (Id {ref_id(row, 'contact')})",
+        )
+    return row
+
+
+def _missing(detail: str) -> Rejected:
+    return Rejected(Reason.REFERENCE_NOT_FOUND, field="corrects", detail=detail)
 
 
 def _refusal(company: Company, fault: Fault, credit: Json, invoice: Invoice) -> Exception:

@@ -24,6 +24,7 @@ from consumers.systems.sage_accounting.client import ROOTS, Resource
 from consumers.systems.sage_accounting.company import Company, text_of
 from consumers.systems.sage_accounting.faults import Json
 from consumers.systems.sage_accounting.lists import Purpose
+from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Account, Invoice, JournalEntry, Payment
 
@@ -83,14 +84,14 @@ def _invoice(company: Company, task: Task, invoice: Invoice) -> Draft:
     body = sales.body(company, task, invoice, contact_id)
     requests = [_post(resource, body)]
     if invoice.corrects is not None and not sales.left_by_hand(company, invoice):
+        target = task.documents[invoice.corrects.id].remote_id
+        corrected = company.client.read("sales_invoices", target)  # None before it is transferred
+        total = invoice.total
+        amount = credit_notes.applicable(corrected, total) if corrected is not None else total
         applied = credit_notes.allocation(
-            task,
-            contact_id,
-            task.documents[invoice.corrects.id].remote_id,
-            "‹credit note›",
-            text_of(invoice.total),
+            task, contact_id, target, "‹credit note›", text_of(amount)
         )
-        requests.append(_post("contact_allocations", applied))
+        requests += [_post("contact_allocations", applied)] if amount > ZERO else []
     return Draft(
         tuple(requests),
         sales.draft_lines(company, invoice, body),

@@ -19,7 +19,6 @@ from consumers.systems.sage_accounting.company import (
     Company,
     around,
     customer_id,
-    document,
     money,
     ref_id,
     shown,
@@ -151,8 +150,8 @@ def _found(company: Company, lookup: Lookup, record: Invoice | None, row: Json) 
 def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
     """Creates the document, or finishes one that is there. Raises any of consumers.errors."""
     contact_id = customer_id(task)
-    if invoice.corrects is not None:
-        document(task, invoice.corrects.id, invoice.corrects.number, "corrects")
+    if invoice.kind == "credit_note" and not task.remote_id:
+        credit_notes.check_target(company, task, invoice)
     resource = resource_of(invoice)
     row, action = _posted(company, task, invoice, contact_id)
     wrong = _differences(company, row, invoice, contact_id)
