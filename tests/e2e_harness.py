@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -136,11 +136,19 @@ def start_role(*arguments: str, log: Path) -> Started:
 class Rehearsal:
     """A sandbox in a folder, a configuration that points at it, and whoever acts on both."""
 
-    def __init__(self, folder: Path, broker_url: str, *, world: str = "tiny") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker_url: str,
+        *,
+        world: str = "tiny",
+        systems: Sequence[str] = DEFAULT_SYSTEMS,
+    ) -> None:
         self.folder = folder
         self.broker_url = broker_url
-        self.world: World = build(world, 1)
+        self.world: World = build(world, 1, systems)
         self._world_name = world
+        self._systems = systems
         self._sandbox: Started | None = None
         self.start_sandbox()
         self.file = sandbox_run.write_configuration(folder, broker_url, metrics_port=0)
@@ -149,6 +157,7 @@ class Rehearsal:
 
     def start_sandbox(self) -> None:
         argv = [sys.executable, "-m", "ops.sandbox.run", "--folder", str(self.folder)]
+        argv += [word for system in self._systems for word in ("--system", system)]
         self._sandbox = Started([*argv, "--world", self._world_name], self.folder / "sandbox.log")
         eventually(self._answers, "the sandbox answers")
 
@@ -171,7 +180,11 @@ class Rehearsal:
 
     @property
     def quickbooks(self) -> Admin:
-        return Admin(sandbox_run.read_sandbox(self.folder)["quickbooks_online"]["admin_url"])
+        return self.books_of("quickbooks_online")
+
+    def books_of(self, system: str) -> Admin:
+        """The admin port of an accounting system."""
+        return Admin(sandbox_run.read_sandbox(self.folder)[system]["admin_url"])
 
     def described(self) -> dict[str, Any]:
         return sandbox_run.read_sandbox(self.folder)
@@ -212,7 +225,7 @@ class Rehearsal:
         return wiring.broker(self.settings(), "test")
 
     def letters(self) -> DeadLetters:
-        return DeadLetters(self.broker(), DEFAULT_SYSTEMS)
+        return DeadLetters(self.broker(), self._systems)
 
     def rewrite(self, before: str, after: str) -> None:
         """A person edits the configuration."""
@@ -222,10 +235,16 @@ class Rehearsal:
 
 
 @contextlib.contextmanager
-def rehearsal(folder: Path, broker_url: str, *, world: str = "tiny") -> Iterator[Rehearsal]:
+def rehearsal(
+    folder: Path,
+    broker_url: str,
+    *,
+    world: str = "tiny",
+    systems: Sequence[str] = DEFAULT_SYSTEMS,
+) -> Iterator[Rehearsal]:
     """A rehearsal, its sandbox ended whatever happens."""
     folder.mkdir(parents=True, exist_ok=True)
-    one = Rehearsal(folder, broker_url, world=world)
+    one = Rehearsal(folder, broker_url, world=world, systems=systems)
     try:
         yield one
     finally:

@@ -1,15 +1,20 @@
-"""`membri-sync authorize` against the authorisation pages of the simulated QuickBooks Online."""
+"""`membri-sync authorize` against the authorisation pages of the simulated accounting systems."""
 
 from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
+import pytest
 
-from tests.e2e_harness import Rehearsal
+from consumers.systems import registry
+from tests.e2e_harness import Rehearsal, rehearsal
+from tests.fixtures_broker import BrokerNode
 
 REDIRECT = "http://localhost:8484/callback"
 DAY_S = 86_400
@@ -90,3 +95,69 @@ def test_an_answer_of_another_company_or_used_twice_is_refused(tiny: Rehearsal) 
     address = consent(tiny, "quebec")
     tiny.run("authorize", "quebec", "--redirect-url", address).expect(0)
     tiny.run("authorize", "quebec", "--redirect-url", address).expect(2)
+
+
+# --- Sage Comptabilité --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sage(tmp_path: Path, broker_node: BrokerNode) -> Iterator[Rehearsal]:
+    """The tiny world in Sage's books, not yet synchronised."""
+    folder = tmp_path / "rehearsal"
+    with rehearsal(folder, broker_node.url, systems=["sage_accounting"]) as one:
+        yield one
+
+
+def sage_consent(sage: Rehearsal, slug: str, signed_in: str = "") -> str:
+    """A person opens the very address that the command shows, as the user of a company; the
+    address on which the browser ends."""
+    chapter = sage.settings().chapter(slug)
+    way = registry.authorisation(chapter.system, chapter.typed_connection())
+    assert way is not None
+    asked = urlsplit(way.begin("").url)
+    company = next(one.company for one in sage.world.chapters if one.slug == (signed_in or slug))
+    described = sage.described()["sage_accounting"]
+    trust = ssl.create_default_context(cafile=described["ca"])
+    with httpx2.Client(verify=trust) as browser:
+        answer = browser.get(
+            f"{described['url']}{asked.path}",
+            params={**dict(parse_qsl(asked.query)), "business": company},
+        )
+    assert answer.status_code == 302
+    address = answer.headers["location"]
+    assert address.startswith(REDIRECT)
+    return address
+
+
+def test_the_31_days_of_sage_end_and_authorize_mends_it(sage: Rehearsal) -> None:
+    sage.run("topology", "apply").expect(0)
+    sage.books_of("sage_accounting").send("/clock", {"advance_s": 32 * DAY_S})
+
+    found = state_of(sage.run("check", "--json").expect(2).json(), "quebec sage_accounting")
+    assert found["state"] == "wrong"
+    assert "membri-sync authorize quebec" in found["remedy"]
+
+    connection = sage.settings().chapter("quebec").typed_connection()
+    file = Path(connection.token_file)  # type: ignore[attr-defined]  # of Sage's own settings
+    before = file.read_bytes()
+    other = sage.run(
+        "authorize", "quebec", "--redirect-url", sage_consent(sage, "quebec", "montreal")
+    ).expect(2)
+    assert "does not see business_id" in other.err
+    assert file.read_bytes() == before
+
+    address = sage_consent(sage, "quebec")
+    answer = sage.run("authorize", "quebec", "--redirect-url", address, "--json").expect(0)
+    after = json.loads(file.read_text(encoding="utf-8"))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert after["refresh_token"] != json.loads(before)["refresh_token"]
+    for secret in (after["refresh_token"], after["access_token"]):
+        assert secret not in answer.out + answer.err
+    assert answer.json()["chapter"] == "quebec"
+    again = sage.run("authorize", "quebec", "--redirect-url", address).expect(2)
+    assert "used up or too old" in again.err
+    assert json.loads(file.read_text(encoding="utf-8")) == after
+
+    found = sage.run("check", "--json").json()
+    assert state_of(found, "quebec sage_accounting")["state"] == "ok", found
+    assert [one for one in sage.offences() if one["code"] != "refresh_token_reused"] == []
