@@ -8,7 +8,7 @@ import pytest
 
 from consumers.errors import Unavailable
 from consumers.system import SettingCheck
-from ops.sandbox.sage_accounting.company import BANK, DEFERRED, DUES, EXPENSES, RECEIVABLE
+from ops.sandbox.sage_accounting.company import BANK, DEFERRED, DUES, EVENTS, EXPENSES, RECEIVABLE
 from schemas.chapters import ChapterSettings
 from schemas.reasons import SettingReason, SystemReason
 from schemas.records import Address
@@ -171,6 +171,51 @@ def test_an_ended_subscription_is_told(bench: SageBench) -> None:
 
         first = next(iter(checks._subscription(company)))
     assert first.reason is SettingReason.POSTING_BLOCKED
+
+
+def test_books_in_another_currency_are_told(bench: SageBench) -> None:
+    bench.accountant(financial_settings={"base_currency": "USD"})
+    try:
+        check = found(bench)["financial_settings.base_currency"]
+        assert (check.value, check.reason) == ("USD", SettingReason.WRONG_KIND)
+        assert "USD ≠ CAD" in check.detail
+        assert any("USD" in note for note in bench.restarted().probe().notes)
+    finally:
+        bench.accountant(financial_settings={"base_currency": "CAD"})
+
+
+def test_an_edition_said_to_be_full_that_sage_calls_limited_is_told(bench: SageBench) -> None:
+    """The setting goes before the subscription, and may be right: it blocks nothing."""
+    bench.accountant(edition="START")
+    bench.values = {"edition": "full"}
+    check = found(bench)["connection.edition"]
+    assert (check.value, check.reason) == ("full", SettingReason.LIMITED_EDITION)
+    assert "START" in check.detail
+    assert not check.blocking
+
+
+def test_revenue_deferred_to_the_account_that_it_comes_from_is_told(bench: SageBench) -> None:
+    check = found(bench, deferred_revenue=EVENTS, earned_revenue="4010")["accounts.earned_revenue"]
+    assert (check.reason, check.blocking) == (SettingReason.WRONG_KIND, True)
+    check = found(bench, deferred_revenue=DUES)["accounts.default_income"]
+    assert check.reason is SettingReason.WRONG_KIND
+    assert "deferred_revenue" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("accounts", "setting", "known"),
+    [
+        ({"income": {"evnt": EVENTS}}, "income.evnt", "renewal"),
+        ({"payment_methods": {"chequee": "Cheque"}}, "payment_methods.chequee", "cheque"),
+    ],
+)
+def test_a_setting_of_what_membri_does_not_know_is_told(
+    bench: SageBench, accounts: dict[str, Any], setting: str, known: str
+) -> None:
+    """Else its records would quietly go where the default says."""
+    check = found(bench, **accounts)[f"accounts.{setting}"]
+    assert check.reason is SettingReason.WRONG_KIND
+    assert known in check.detail
 
 
 def test_a_closed_day_is_told(bench: SageBench) -> None:

@@ -7,7 +7,8 @@ refused here. Facts: Sage page, sections 4, 7 to 9.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
 
 from consumers.errors import Unavailable
 from consumers.system import SettingCheck
@@ -17,8 +18,10 @@ from consumers.systems.sage_accounting.company import Company
 from consumers.systems.sage_accounting.lists import Purpose, kind
 from consumers.systems.sage_accounting.taxes import UnknownTax
 from schemas.reasons import SettingReason, SystemReason
-from schemas.records import DUES
+from schemas.records import DUES, InvoiceType, PaymentMethod
 
+MEMBRIS = "CAD"
+"""What Membri's records are in, unless they say otherwise."""
 _AREAS: tuple[tuple[str, Resource], ...] = (
     ("Contacts", "contacts"),
     ("Sales", "sales_invoices"),
@@ -35,6 +38,9 @@ def examine(company: Company, today: Callable[[], dt.date]) -> list[SettingCheck
         *_dates(company, today()),
         *looked_at(company),
         *_unset(company),
+        *_same_twice(company),
+        *_misnamed("accounts.income", company.accounts.income, InvoiceType),
+        *_misnamed("accounts.payment_methods", company.accounts.payment_methods, PaymentMethod),
         *_kinds_of_contact(company),
         *_deferred(company),
         *_rights(company),
@@ -54,7 +60,7 @@ def _subscription(company: Company) -> Iterator[SettingCheck]:
         yield SettingCheck("connection.business_id", held.company)
     ids = ", ".join(held.ids) or "-"
     value = company.connection.edition
-    if company.limited:
+    if company.limited or held.limited:
         detail = f"{ids}: one amount for each line, no application of credit notes, no overpayment"
         yield SettingCheck(
             "connection.edition", value, SettingReason.LIMITED_EDITION, detail, blocking=False
@@ -67,6 +73,20 @@ def _dates(company: Company, today: dt.date) -> Iterator[SettingCheck]:
     words = company.lists.financial(company.client).refuses(today)
     reason = SettingReason.PERIOD_CLOSED if words else None
     yield SettingCheck("financial_settings", today.isoformat(), reason, words)
+    yield _currency(company)
+
+
+def _currency(company: Company) -> SettingCheck:
+    base = company.lists.financial(company.client).base_currency
+    wrong = base != MEMBRIS
+    return SettingCheck(
+        "financial_settings.base_currency",
+        base,
+        SettingReason.WRONG_KIND if wrong else None,
+        f"{base} ≠ {MEMBRIS}: records in another currency than the books' are refused"
+        if wrong
+        else "",
+    )
 
 
 def looked_at(company: Company) -> Iterator[SettingCheck]:
@@ -98,6 +118,20 @@ def _earned(company: Company) -> Iterator[SettingCheck]:
     check = _named(company, "accounts.default_income", "journals", accounts.default_income)
     if check.reason is SettingReason.NOT_POSTABLE:
         yield check
+
+
+def _same_twice(company: Company) -> Iterator[SettingCheck]:
+    """An entry from an account to itself would earn nothing."""
+    accounts, lists, client = company.accounts, company.lists, company.client
+    if not accounts.deferred_revenue or not accounts.earned:
+        return
+    deferred = lists.entry(client, "journals", accounts.deferred_revenue)
+    earned = lists.entry(client, "journals", accounts.earned)
+    if deferred is None or earned is None or deferred["id"] != earned["id"]:
+        return
+    setting = "earned_revenue" if accounts.earned_revenue else "default_income"
+    detail = f"« {earned.get('displayed_as')} » is accounts.deferred_revenue too"
+    yield SettingCheck(f"accounts.{setting}", accounts.earned, SettingReason.WRONG_KIND, detail)
 
 
 def _named(company: Company, setting: str, purpose: Purpose, value: str) -> SettingCheck:
@@ -146,6 +180,16 @@ def _unset(company: Company) -> Iterator[SettingCheck]:
     for key, value in needed:
         if not value:
             yield SettingCheck(f"accounts.{key}", "", SettingReason.NOT_SET)
+
+
+def _misnamed(
+    setting: str, given: Mapping[str, str], known: type[StrEnum]
+) -> Iterator[SettingCheck]:
+    """Names that nothing of Membri bears: what they say would never be used."""
+    for name in given:
+        if name not in tuple(known):
+            detail = f"known names are {', '.join(known)}"
+            yield SettingCheck(f"{setting}.{name}", given[name], SettingReason.WRONG_KIND, detail)
 
 
 def _kinds_of_contact(company: Company) -> Iterator[SettingCheck]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from consumers.errors import Unavailable
 from consumers.system import Health
-from consumers.systems.sage_accounting.checks import looked_at
+from consumers.systems.sage_accounting.checks import MEMBRIS, looked_at
 from consumers.systems.sage_accounting.company import Company
 from schemas.reasons import SettingReason, SystemReason
 
@@ -41,6 +41,8 @@ def _remarks(company: Company) -> Iterator[str]:
     financial = company.lists.financial(company.client)
     if financial.closed_until:
         yield f"the books are closed up to {financial.closed_until.isoformat()}"
+    if financial.base_currency != MEMBRIS:
+        yield f"the books are in {financial.base_currency}: records in another currency are refused"
     if company.limited:
         yield "this is the limited edition: every line is sent as one amount"
         if company.connection.limited_credit_notes == "by_hand":
