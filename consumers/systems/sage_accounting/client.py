@@ -14,7 +14,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
@@ -247,7 +247,7 @@ class Client:
         if answer.ok:
             self._check_company(answer)
             return answer
-        fault = self._scrubbed(fault_of(answer))
+        fault = fault_of(answer)
         if answer.status == TOO_MANY:
             wait_s = THROTTLE_S if fault.retry_after_s is None else fault.retry_after_s
             self._shared.route.throttle.silence(wait_s)
@@ -265,7 +265,7 @@ class Client:
         if body is not None:
             content = exact_json(body).encode("utf-8")
             headers["Content-Type"] = "application/json"
-        return self._exchange.send(
+        answer = self._exchange.send(
             method,
             f"{self._root}/{path}",
             headers=headers,
@@ -273,6 +273,7 @@ class Client:
             query=query or None,
             writing=method != "GET",
         )
+        return self._scrubbed(answer)
 
     def _check_company(self, answer: Answer) -> None:
         """Raises Unavailable when the answer is another company's."""
@@ -284,16 +285,14 @@ class Client:
                 f"Sage answered for the company {told}, not for business_id {mine}",
             )
 
-    def _scrubbed(self, fault: Fault) -> Fault:
-        """Sage might quote a token back; nobody may read it in a dead letter."""
-        held = [secret for secret in self._shared.tokens.secrets() if secret]
-        entries = []
-        for entry in fault.entries:
-            message = entry.message
-            for secret in held:
-                message = message.replace(secret, "…")
-            entries.append(type(entry)(entry.code, message, entry.source))
-        return Fault(fault.status, tuple(entries), fault.request_id, fault.retry_after_s)
+    def _scrubbed(self, answer: Answer) -> Answer:
+        """Sage, or a gateway's page, might quote a token back: nobody may read it in a dead letter.
+        Done before anything is cut, or a part of one would stay."""
+        content = answer.content
+        for secret in self._shared.tokens.secrets():
+            for written in {secret, secret.replace("/", "\\/")} - {""}:
+                content = content.replace(written.encode(), "…".encode())
+        return answer if content == answer.content else replace(answer, content=content)
 
     def _object(self, answer: Answer, *, written: bool = False) -> Json:
         """The JSON object of a success. Raises OutcomeUnknown or Transient when it is none."""

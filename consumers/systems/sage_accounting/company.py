@@ -19,7 +19,7 @@ from consumers.systems.sage_accounting.faults import Json
 from consumers.systems.sage_accounting.lists import RECHECK_S, Lists
 from consumers.systems.sage_accounting.settings import Connection
 from schemas.chapters import ChapterSettings
-from schemas.money import Currency
+from schemas.money import CENT, Currency
 from schemas.reasons import Reason
 
 KEY_LENGTH = 32
@@ -46,6 +46,13 @@ class Company:
         if self.connection.edition != "auto":
             return self.connection.edition == "limited"
         return self.lists.subscription(self.client).limited
+
+    @property
+    def surely_limited(self) -> bool:
+        """The same, never said from an old copy: for what would be refused because of it."""
+        if self.connection.edition != "auto" or not self.limited:
+            return self.limited
+        return self.lists.subscription(self.client, RECHECK_S).limited
 
     def closed_period(self, date: dt.date) -> Iterator[Problem]:
         """The problem of a date that the books do not take; never said from an old copy."""
@@ -75,15 +82,18 @@ def around(date: dt.date, near: dt.timedelta = NEAR) -> dict[str, str]:
 
 
 def money(row: Json, name: str) -> Decimal:
-    """An amount that Sage sent, a text or a number, with its cents; 0.00 when absent.
+    """An amount that Sage sent, a text or a number, with its cents; 0.00 when absent. Fractions of
+    a cent stay, so that nothing equals it.
 
     Raises Transient for what is no amount.
     """
     value = row.get(name)
     try:
-        return Decimal(str(value or 0)).quantize(Decimal("0.01"))
+        given = Decimal(str(value or 0))
+        rounded = given.quantize(CENT)
     except InvalidOperation as error:
         raise Transient(f"Sage: {name} is no amount: {value!r}") from error
+    return rounded if rounded == given else given
 
 
 def text_of(amount: Decimal) -> str:

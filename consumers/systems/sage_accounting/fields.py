@@ -35,7 +35,7 @@ _ACCOUNT = (
         "account.name",
         "name",
         100,
-        "composed accents (NFC), no blanks around; « (2) » follows where duplicate_names ="
+        "composed accents (NFC), single blanks; « (2) » follows where duplicate_names ="
         " append_number tells namesakes apart",
     ),
     _rule(_A, "account.number", "reference", 10, "only where it fits, at creation", cut=True),

@@ -33,6 +33,8 @@ from schemas.reasons import Reason
 from schemas.records import Invoice
 
 _ATTRIBUTES = "reference,notes,date,status,contact,invoice_number,credit_note_number"
+_TELLING = 4
+"""Characters of a number that a search among everybody's documents is worth: « 12 » finds half."""
 _NUMBERS = ("displayed_as", "invoice_number", "credit_note_number")
 
 
@@ -112,9 +114,10 @@ def _referenced(
     """The living documents with that very reference: the customer's (everybody's without one), and
     ours whosesoever it is: its customer may have been corrected in Membri since."""
     wanted = number.strip().casefold()
+    short = {"contact_id": contact_id} if contact_id and len(wanted) < _TELLING else {}
     return [
         row
-        for row in _rows(company, resource, search=number)
+        for row in _rows(company, resource, search=number, **short)
         if str(row.get("reference") or "").strip().casefold() == wanted
         and (contact_id in ("", ref_id(row, "contact")) or marked(row, "invoice", record_id))
     ]

@@ -8,9 +8,13 @@ has no such text: there our reference, made from the record's id, says whose it 
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 
 from consumers.systems.sage_accounting.faults import Json
+
+_BLANKS = " \u00a0\u2007\u202f"
+"""The common one, and those that do not break a line; a tab or a new line is refused."""
 
 
 def marker(what: str, record_id: str) -> str:
@@ -44,10 +48,10 @@ def short_key(prefix: str, record_id: str) -> str:
 
 
 def clean_name(name: str) -> str:
-    """A name as it is sent: composed accents, no blanks around."""
-    return unicodedata.normalize("NFC", name).strip()
+    """A name as it is sent: composed accents, single blanks, none around."""
+    return re.sub(f"[{_BLANKS}]+", " ", unicodedata.normalize("NFC", name)).strip()
 
 
 def same_name(one: str, other: str) -> bool:
-    """Neither case nor the way accents are written tells two customers apart."""
+    """Neither case nor the way accents and blanks are written tells two customers apart."""
     return clean_name(one).casefold() == clean_name(other).casefold()

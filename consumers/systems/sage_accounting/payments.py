@@ -30,6 +30,7 @@ from consumers.systems.sage_accounting.company import (
 from consumers.systems.sage_accounting.faults import SETTLED, Fault, Json, failure
 from consumers.systems.sage_accounting.lists import Purpose, kind
 from consumers.systems.sage_accounting.markers import short_key
+from consumers.systems.sage_accounting.standing import is_draft, is_void
 from consumers.systems.sage_accounting.undoing import delete
 from schemas.money import ZERO, total
 from schemas.outcomes import Action
@@ -96,7 +97,7 @@ def check(company: Company, payment: Payment) -> Iterator[Problem]:
             field = f"allocations.{number}.amount"
             yield Problem(Reason.AMOUNT_NOT_POSITIVE, field, f"{allocation.amount}")
     put = total(one.amount for one in payment.allocations)
-    if put < payment.amount and company.limited:
+    if put < payment.amount and company.surely_limited:
         detail = f"{payment.amount} > {put}: a receipt must be put whole on invoices"
         yield Problem(Reason.EDITION_LIMIT, "amount", detail)
     try:
@@ -203,6 +204,13 @@ def _over_balance(company: Company, sent: Json, contact_id: str) -> Exception | 
                 detail=f"the Sage invoice {one['artefact_id']} does not exist",
             )
         number = row.get("reference") or row.get("displayed_as")
+        if is_void(row) or is_draft(row):
+            state = "is void" if is_void(row) else "is a draft"
+            raise Rejected(
+                Reason.REFERENCE_NOT_FOUND,
+                field="allocations",
+                detail=f"the Sage invoice {number} {state}",
+            )
         if ref_id(row, "contact") != contact_id:
             raise Rejected(
                 Reason.REFUSED_BY_SYSTEM,

@@ -83,7 +83,9 @@ def _unshared(invoice: Invoice) -> Iterator[Problem]:
 def refused_credit_note(company: Company, invoice: Invoice) -> bool:
     """Whether the settings refuse a credit note that the edition cannot apply."""
     corrects = invoice.kind == "credit_note" and invoice.corrects is not None
-    return corrects and company.connection.limited_credit_notes == "refuse" and company.limited
+    return (
+        corrects and company.connection.limited_credit_notes == "refuse" and company.surely_limited
+    )
 
 
 def tax_rates(company: Company, treatments: Sequence[Treatment]) -> list[TaxRate]:
