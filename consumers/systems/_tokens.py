@@ -42,6 +42,8 @@ else:
 
 
 _LOCK_POLL_S = 0.05
+_ROOM = 16_384
+"""Characters of a token file at most: two tokens of 4096, and what stands around them."""
 
 
 class NoReply(Exception):
@@ -101,10 +103,19 @@ class Place:
         self._draft.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         self._file = os.fdopen(os.open(self._draft, flags, 0o600), "w", encoding="utf-8")
+        try:
+            self._file.write(" " * _ROOM)  # an empty file fits on a full disk, tokens do not
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError:
+            self.clear()
+            raise
 
     def fill(self, token: Token) -> None:
         """Durable when it returns."""
+        self._file.seek(0)
         json.dump(asdict(token), self._file)
+        self._file.truncate()
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -118,7 +129,8 @@ class Place:
 
     def clear(self) -> None:
         """Leaves no draft behind; harmless after `fill`."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what could not be written is given up
+            self._file.close()
         self._draft.unlink(missing_ok=True)
 
 

@@ -145,7 +145,13 @@ def test_a_revocation_that_fails_changes_nothing(bench: SageBench) -> None:
         complete(connection, browse(begin(connection).url), None)
 
 
-@pytest.mark.parametrize("body", ["<html>", "[]", '{"$items": [{}]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("<html>", "[]", '{"$items": [{}]}'),
+        '{"$items": [{"id": "of another client"}], "$next": "/businesses?page=2"}',
+    ],
+)
 def test_companies_that_cannot_be_read_do_not_cost_the_grant(bench: SageBench, body: str) -> None:
     bench.token_file.unlink()
     bench.sandbox.faults.arm(kind="status", status=200, body=body, path="/v3.1/businesses")

@@ -76,6 +76,16 @@ def test_a_list_that_holds_less_than_sage_counts_is_no_answer(world: World) -> N
     assert world.client().rows("contacts", "name") == [one, two, three]
 
 
+def test_a_record_that_comes_while_we_page_does_no_harm(world: World) -> None:
+    one, two = ({"id": name, "name": name} for name in "12")
+    world.answer(
+        answered({"$items": [one, two], "$next": "/contacts?page=2", "$total": 3}),
+        answered({"$items": [two, {"id": "3", "name": "3"}], "$next": None, "$total": 4}),
+    )
+    rows = world.client().rows("contacts", "name")
+    assert [row["id"] for row in rows] == ["1", "2", "3"], "each once, or it would be ambiguous"
+
+
 @pytest.mark.parametrize("row", [{"id": "1", "displayed_as": "Anne"}, "1", None])
 def test_rows_that_tell_nothing_are_no_answer(world: World, row: Any) -> None:
     world.answer(answered({"$items": [row], "$next": None, "$total": 1}))

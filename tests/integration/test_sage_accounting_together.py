@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,6 +127,34 @@ def test_a_renewal_that_hangs_keeps_nobody_longer_than_its_time(bench: SageBench
     with held(tokens._lock), pytest.raises(Unavailable) as info:
         tokens.current()
     assert info.value.reason is SystemReason.UNREACHABLE
+
+
+def test_a_full_disk_is_known_before_the_former_tokens_are_given_up(bench: SageBench) -> None:
+    """A file that holds nothing fits on a full disk; new tokens would not, and be lost."""
+    code = (
+        "import resource, sys; from pathlib import Path;"
+        " from consumers.errors import Unavailable;"
+        " from consumers.systems._tokens import Tokens;"
+        " resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64));"
+        " ask = lambda token: sys.exit('asked the vendor');"
+        " tokens = Tokens('m', Path(sys.argv[1]), ask, service='Sage', renew_before_s=60,"
+        " wait_max_s=1)\n"
+        "try: tokens.current()\n"
+        "except Unavailable as error: print(error)"
+    )
+    bench.authorise(expires_at=1)
+    before = bench.token_file.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(bench.token_file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "cannot be written" in done.stdout, done.stderr
+    assert bench.token_file.read_bytes() == before
+    left = {one.name for one in bench.folder.iterdir()} - {bench.token_file.name}
+    assert left <= {f".{bench.token_file.name}.lock"}
 
 
 def test_lists_that_another_thread_reads_keep_nobody_longer_than_its_time(

@@ -123,8 +123,10 @@ def _companies(connection: Connection, route: Route, token: Token) -> dict[str, 
                 query={"items_per_page": "200"},
                 writing=False,
             )
-        rows = answer.json()["$items"] if answer.ok else None
-        return rows and {str(row["id"]): str(row.get("displayed_as", "")) for row in rows}
+        listed = answer.json() if answer.ok else {"$items": None}
+        rows = listed["$items"]
+        seen = rows and {str(row["id"]): str(row.get("displayed_as", "")) for row in rows}
+        return None if seen and listed.get("$next") else seen  # it may stand on another page
     except (KeyError, TypeError, ValueError, OutcomeUnknown, Transient, Unavailable):
         return None
     finally:

@@ -149,6 +149,7 @@ class Client:
         Raises Unavailable, Transient.
         """
         found: list[Json] = []
+        told: object = None
         for page in range(1, _PAGES_MAX):
             asked = {
                 **query,
@@ -169,8 +170,9 @@ class Client:
             if resource in ROOTS and not all(_tells(row, attributes) for row in items):
                 raise Transient(f"Sage: a list of {resource} whose rows tell nothing but ids")
             found += items
+            told = content.get("$total") if page == 1 else told
             if not content.get("$next"):
-                return _complete(resource, found, content.get("$total"))
+                return _complete(resource, found, told)
         raise Transient(f"Sage: a list of {resource} that does not end")
 
     def create(self, resource: Resource, body: Json) -> Json:
@@ -314,9 +316,14 @@ def _tells(row: object, attributes: str) -> bool:
 
 
 def _complete(resource: Resource, rows: list[Json], told: object) -> list[Json]:
-    """The rows, if they are as many as Sage counts: one that went away while we paged moves another
-    from a page to come onto one that was read. Raises Transient."""
-    known = len({row.get("id") for row in rows})
-    if isinstance(told, int) and known < told:
-        raise Transient(f"Sage: {known} of {told} {resource}; the list changed while it was read")
-    return rows
+    """Each row once, if they are as many as Sage counted at first: one that went away while we
+    paged moves another from a page to come onto one that was read. One that came does no harm.
+
+    Raises Transient.
+    """
+    known = {row.get("id"): row for row in rows}
+    if isinstance(told, int) and len(known) < told:
+        raise Transient(
+            f"Sage: {len(known)} of {told} {resource}; the list changed while it was read"
+        )
+    return list(known.values())
