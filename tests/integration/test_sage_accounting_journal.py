@@ -111,7 +111,7 @@ def test_an_entry_that_comes_out_wrong_is_deleted(bench: SageBench) -> None:
     bench.sandbox.faults.arm(kind="status", method="POST", path="journals", status=201, body=answer)
     with rejected(Reason.DIFFERS_FROM_BOOKS) as refusal:
         bench.system.transfer(Delivery(entry, customer).task())
-    assert "0.03 ≠ Membri 8.33" in refusal[0].detail
+    assert "0.03 ≠ Membri 8.33; the Sage journal was deleted again" in refusal[0].detail
     assert bench.held(entry).count == 0
 
 

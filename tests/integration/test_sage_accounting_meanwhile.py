@@ -182,3 +182,39 @@ def test_an_entry_of_another_day_with_our_reference_is_found_where_we_know_its_i
     )
     assert found is not None
     assert found.differences == (f"date: Sage {entry.date} ≠ Membri {moved.date}",)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("resource", list(ACTIONS))
+def test_a_500_may_have_been_recorded_and_never_doubles(
+    bench: SageBench, resource: str, recorded: bool
+) -> None:
+    delivery = of_kind(bench, resource)
+    body = '[{"$severity": "error", "$dataCode": "UnexpectedError", "$message": "x"}]'
+    bench.sandbox.faults.arm(
+        kind="status_after" if recorded else "status",
+        method="POST",
+        path=f"/v3.1/{resource}",
+        status=500,
+        body=body,
+    )
+    with pytest.raises(OutcomeUnknown):
+        delivery.attempt(bench.system)
+    assert bench.held(delivery.record).count == int(recorded)
+    receipt = delivery.attempt(bench.restarted())
+    assert receipt.action is (Action.ADOPTED if recorded else Action.CREATED)
+    assert bench.held(delivery.record).count == 1
+
+
+@pytest.mark.parametrize("wait_s", [3600, 8 * 86_400])
+def test_a_customer_that_a_person_renames_while_the_answer_is_lost_keeps_one_contact(
+    bench: SageBench, wait_s: int
+) -> None:
+    account = an_account()
+    made = lost(bench, Delivery(account), "contacts")
+    bench.accountant(resource="contacts", id=made, set={"name": f"{account.name} (siège)"})
+    bench.time.sleep(wait_s)
+    bench.authorise()
+    receipt = Delivery(account).attempt(bench.restarted())
+    assert receipt.ref == RemoteRef(made, bench.customer_name(made))
+    assert bench.held(account).count == 1

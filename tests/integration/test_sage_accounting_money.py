@@ -220,7 +220,8 @@ def test_the_receipt_of_another_payment_is_no_match(bench: SageBench) -> None:
     found = bench.system.find(lookup)
     assert found is not None
     told = "; ".join(found.differences)
-    for words in ("14.98 ≠ Membri 20.00", "another Membri payment", stranger.remote_id):
+    names = (f"« {account.name} »", stranger.remote_id)
+    for words in ("14.98 ≠ Membri 20.00", "another Membri payment", *names):
         assert words in told
 
 
@@ -258,6 +259,7 @@ def test_a_receipt_that_comes_out_wrong_is_deleted(bench: SageBench) -> None:
     with rejected(Reason.DIFFERS_FROM_BOOKS) as refusal:
         bench.system.transfer(delivery.task())
     assert "Sage 15.98 ≠ Membri 14.98" in refusal[0].detail
+    assert "deleted again" in refusal[0].detail
     assert bench.held(payment).count == 0
     assert bench.held(invoice).balance == invoice.total
 

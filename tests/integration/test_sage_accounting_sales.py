@@ -157,6 +157,7 @@ def test_taxes_that_sage_recomputes_are_refused_and_nothing_stays(bench: SageBen
         for one in bench.sandbox.dump()["b" * 32]["sales_invoices"]
         if one["reference"] == invoice.number
     ]
+    assert f"{void['displayed_as']} was voided again" in refusal[0].detail
     assert (void["status"]["id"], void["void_reason"]) == ("VOID", "Membri: montants différents")
 
 

@@ -162,6 +162,7 @@ def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
         refusal = sales.mismatch(row, invoice, wrong)
         if action is Action.CREATED:
             void(company, resource, row, wrong, refusal.reason)
+            refusal.detail += f"; the Sage document {row.get('displayed_as')} was voided again"
         raise refusal
     if invoice.kind == "credit_note":
         credit_notes.apply(company, task, invoice, row)

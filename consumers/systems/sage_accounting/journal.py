@@ -90,7 +90,11 @@ def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
     wrong = _differences(row, entry)
     if wrong:
         delete(company, "journals", row, wrong, Reason.DIFFERS_FROM_BOOKS)
-        raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="amount", detail="; ".join(wrong))
+        raise Rejected(
+            Reason.DIFFERS_FROM_BOOKS,
+            field="amount",
+            detail=f"{'; '.join(wrong)}; the Sage journal was deleted again",
+        )
     return Receipt(_ref(row), Action.CREATED)
 
 

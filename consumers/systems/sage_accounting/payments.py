@@ -123,6 +123,8 @@ def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
             if wrong:
                 reason = Reason.DIFFERS_FROM_BOOKS
                 delete(company, "contact_payments", row, wrong, reason)
+                detail = f"{'; '.join(wrong)}; the Sage receipt was deleted again"
+                raise Rejected(reason, field="amount", detail=detail)
             return _receipt(row, payment, contact_id, Action.CREATED)
     # An earlier try that was still running may have paid it since we looked.
     row_there = _search(company, _lookup(task, payment), payment)
@@ -240,7 +242,8 @@ def _differences(row: Json, payment: Payment, contact_id: str) -> tuple[str, ...
             found.append(f"date: Sage {kept or '-'} ≠ Membri {payment.date.isoformat()}")
     holder = ref_id(row, "contact")
     if contact_id and holder and holder != contact_id:
-        found.append(f"contact: Sage Id {holder} ≠ Id {contact_id}")
+        name = shown(row, "contact")
+        found.append(f"contact: Sage « {name} » (Id {holder}) ≠ Id {contact_id}")
     return tuple(found)
 
 
