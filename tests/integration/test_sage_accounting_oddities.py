@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from consumers.errors import Rejected
+from consumers.systems.sage_accounting.client import Client
 from consumers.systems.sage_accounting.company import money
 from consumers.systems.sage_accounting.markers import clean_name, same_name
 from schemas.reasons import Reason
@@ -20,7 +22,7 @@ from tests.contracts.conformance_world import (
     rejected,
     unique,
 )
-from tests.integration.sage_accounting_books import billed
+from tests.integration.sage_accounting_books import billed, by_hand
 
 pytest_plugins = ["tests.fixtures_sage_accounting"]
 
@@ -76,6 +78,26 @@ def test_a_very_short_number_is_searched_among_the_customers_own(bench: SageBenc
     asked = [one["query"] for one in bench.sandbox.log if "search=7&" in f"{one['query']}&"]
     assert asked
     assert all(f"contact_id={ref.remote_id}" in one for one in asked)
+
+
+def test_a_list_that_does_not_say_whose_a_document_is_hides_none(
+    bench: SageBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one entered by hand would be made a second time."""
+    account = an_account()
+    ref = Delivery(account).attempt(bench.system).ref
+    made = by_hand(bench, ref, "F-MAIN-1")
+    rows = Client.rows
+
+    def fewer(self: Client, resource: Any, attributes: str, **query: str) -> list[dict[str, Any]]:
+        found = rows(self, resource, attributes, **query)
+        return [{k: v for k, v in row.items() if k != "contact"} for row in found]
+
+    monkeypatch.setattr(Client, "rows", fewer)
+    invoice = an_invoice(account, "100.00", number="F-MAIN-1")
+    receipt = Delivery(invoice, ref).attempt(bench.system)
+    assert receipt.ref.remote_id == made
+    assert bench.system.transfer(Delivery(invoice, ref).task()).ref.remote_id == made
 
 
 def test_an_upgraded_edition_refuses_nothing_any_more(bench: SageBench) -> None:

@@ -119,7 +119,11 @@ def _referenced(
         row
         for row in _rows(company, resource, search=number, **short)
         if str(row.get("reference") or "").strip().casefold() == wanted
-        and (contact_id in ("", ref_id(row, "contact")) or marked(row, "invoice", record_id))
+        and (
+            not contact_id
+            or ref_id(row, "contact") in ("", contact_id)
+            or marked(row, "invoice", record_id)
+        )
     ]
 
 
