@@ -1,9 +1,11 @@
-"""A Business Central sandbox for each test, and records on their way to it."""
+"""What the tests of the Business Central books share: a clean bench for each, and records on
+their way to it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,9 +13,9 @@ import pytest
 from consumers.system import Receipt, RemoteRef
 from consumers.systems.business_central.connector import BusinessCentral
 from ops.sandbox.business_central import Options
-from ops.sandbox.business_central.company import EVENTS, TAXABLE
+from ops.sandbox.business_central.company import DUES, EVENTS, TAXABLE
 from schemas.records import Account, Invoice, Record
-from tests.contracts.conformance_business_central import BusinessCentralBench
+from tests.contracts.conformance_business_central import ACCOUNTS, BusinessCentralBench
 from tests.contracts.conformance_world import DAY, Delivery, a_payment, an_account, an_invoice
 
 
@@ -51,14 +53,23 @@ def lines_of(bench: BusinessCentralBench, resource: str, remote_id: str) -> list
     return sorted(found, key=lambda one: int(one["sequence"]))
 
 
-def tidied(bench: BusinessCentralBench) -> None:
-    """The company and its sandbox as they were before a test."""
-    bench.options.change(vars(Options()))
+@contextmanager
+def clean(
+    shared: BusinessCentralBench, *, excused: Collection[str] = ()
+) -> Iterator[BusinessCentralBench]:
+    """The shared sandbox for one test: everything a test may change is put back, and no bad
+    manners were seen but those `excused`."""
+    shared.restarted()
+    yield shared
+    shared.accounts = ACCOUNTS
+    shared.options.change(vars(Options()))
     no_date = "0001-01-01"
-    bench.accountant(closed_until="", allow_posting_to=no_date, user_from=no_date)
-    bench.accountant(tax_group=TAXABLE, rates={"CA": "5", "CAQC": "9.975", "CAON": "13"})
-    bench.sandbox.faults.clear()
-    bench.close()
+    shared.accountant(closed_until="", allow_posting_to=no_date, user_from=no_date)
+    shared.accountant(tax_group=TAXABLE, rates={"CA": "5", "CAQC": "9.975", "CAON": "13"})
+    shared.accountant(account=DUES, set={"blocked": False, "directPosting": True})
+    shared.sandbox.faults.clear()
+    shared.close()
+    assert [one for one in shared.sandbox.offences.all() if one["code"] not in excused] == []
 
 
 def refused(

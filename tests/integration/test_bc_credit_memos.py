@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -10,10 +9,7 @@ import pytest
 from consumers.errors import OutcomeUnknown
 from consumers.system import RemoteRef
 from schemas.reasons import Reason
-from tests.contracts.conformance_business_central import (
-    BusinessCentralBench,
-    business_central_bench,
-)
+from tests.contracts.conformance_business_central import BusinessCentralBench
 from tests.contracts.conformance_world import (
     Delivery,
     a_credit_note,
@@ -22,27 +18,9 @@ from tests.contracts.conformance_world import (
     rejected,
     unique,
 )
-from tests.integration.bc_records import (
-    a_customer,
-    billed,
-    by_hand,
-    sent,
-    tidied,
-)
+from tests.integration.bc_records import a_customer, billed, by_hand, sent
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusinessCentralBench]:
-    with business_central_bench(tmp_path_factory.mktemp("bc")) as made:
-        yield made
-
-
-@pytest.fixture
-def bench(world: BusinessCentralBench) -> Iterator[BusinessCentralBench]:
-    world.restarted()
-    yield world
-    tidied(world)
-    assert world.sandbox.offences.all() == []
+pytest_plugins = ["tests.fixtures_business_central"]
 
 
 def test_a_credit_memo_may_be_for_more_than_is_still_owed(bench: BusinessCentralBench) -> None:

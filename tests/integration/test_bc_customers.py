@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from consumers.errors import OutcomeUnknown, Transient
 from consumers.system import Lookup
-from ops.sandbox.business_central import Options
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Address
 from schemas.statuses import Entity
-from tests.contracts.conformance_business_central import (
-    BusinessCentralBench,
-    business_central_bench,
-)
+from tests.contracts.conformance_business_central import BusinessCentralBench
 from tests.contracts.conformance_world import Delivery, an_account, rejected, unique
 from tests.integration.bc_records import a_customer, row, sent
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusinessCentralBench]:
-    with business_central_bench(tmp_path_factory.mktemp("bc-customers")) as made:
-        yield made
-        assert made.sandbox.offences.all() == []
-
-
-@pytest.fixture
-def bench(world: BusinessCentralBench) -> Iterator[BusinessCentralBench]:
-    world.restarted()
-    yield world
-    world.options.change(vars(Options()))
-    world.sandbox.faults.clear()
-    world.close()
+pytest_plugins = ["tests.fixtures_business_central"]
 
 
 def test_a_new_customer_has_all_that_membri_knows(bench: BusinessCentralBench) -> None:

@@ -13,17 +13,11 @@ import pytest
 from consumers.system import AccountsSettings, RemoteRef, SettingCheck, Task
 from consumers.systems.business_central.client import Client
 from consumers.systems.business_central.fields import BODIES, LIMITS
-from ops.sandbox.business_central import Options
 from ops.sandbox.business_central.company import DEFERRED, DUES, EVENTS, TAXABLE
 from schemas.chapters import ChapterSettings
 from schemas.reasons import Reason, SettingReason
 from schemas.records import Address, Line, Record
-from tests.contracts.conformance_business_central import (
-    ACCOUNTS,
-    COMPANY,
-    BusinessCentralBench,
-    business_central_bench,
-)
+from tests.contracts.conformance_business_central import ACCOUNTS, COMPANY, BusinessCentralBench
 from tests.contracts.conformance_world import (
     Delivery,
     Steps,
@@ -36,29 +30,11 @@ from tests.contracts.conformance_world import (
 )
 from tests.integration.bc_records import a_customer, billed, sent
 
+pytest_plugins = ["tests.fixtures_business_central"]
 ADDRESS = Address(
     lines=("1, rue A", "B"), city="Laval", province="QC", postal_code="h1h1h1", country="Canada"
 )
 FULL = ACCOUNTS.model_copy(update={"income": {"membership": DEFERRED, "renewal": DEFERRED}})
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusinessCentralBench]:
-    with business_central_bench(tmp_path_factory.mktemp("bc-drafts")) as made:
-        yield made
-        assert made.sandbox.offences.all() == []
-
-
-@pytest.fixture
-def bench(world: BusinessCentralBench) -> Iterator[BusinessCentralBench]:
-    world.restarted()
-    yield world
-    world.accounts = ACCOUNTS
-    world.options.change(vars(Options()))
-    world.accountant(closed_until="", allow_posting_to="0001-01-01")
-    world.accountant(tax_group=TAXABLE, rates={"CA": "5", "CAQC": "9.975"})
-    world.accountant(account=DUES, set={"blocked": False, "directPosting": True})
-    world.close()
 
 
 # Drafts and fields.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -16,10 +15,7 @@ from consumers.systems.business_central.keys import batch_code, entry_number
 from ops.sandbox.business_central.company import DEFERRED, DUES
 from schemas.outcomes import Action
 from schemas.reasons import Reason
-from tests.contracts.conformance_business_central import (
-    BusinessCentralBench,
-    business_central_bench,
-)
+from tests.contracts.conformance_business_central import BusinessCentralBench
 from tests.contracts.conformance_world import (
     Delivery,
     a_journal_entry,
@@ -27,27 +23,9 @@ from tests.contracts.conformance_world import (
     an_invoice,
     rejected,
 )
-from tests.integration.bc_records import (
-    batches,
-    billed,
-    refused,
-    sent,
-    tidied,
-)
+from tests.integration.bc_records import batches, billed, refused, sent
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusinessCentralBench]:
-    with business_central_bench(tmp_path_factory.mktemp("bc")) as made:
-        yield made
-
-
-@pytest.fixture
-def bench(world: BusinessCentralBench) -> Iterator[BusinessCentralBench]:
-    world.restarted()
-    yield world
-    tidied(world)
-    assert world.sandbox.offences.all() == []
+pytest_plugins = ["tests.fixtures_business_central"]
 
 
 def test_an_entry_debits_the_deferred_account_on_its_own_date(

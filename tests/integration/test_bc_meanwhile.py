@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -17,10 +17,7 @@ from ops.sandbox.business_central.company import TAXABLE
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
-from tests.contracts.conformance_business_central import (
-    BusinessCentralBench,
-    business_central_bench,
-)
+from tests.contracts.conformance_business_central import BusinessCentralBench
 from tests.contracts.conformance_world import (
     DAY,
     Delivery,
@@ -38,28 +35,10 @@ from tests.integration.bc_records import (
     by_hand,
     intervened,
     sent,
-    tidied,
 )
 
+pytest_plugins = ["tests.fixtures_business_central"]
 JustBefore = Callable[[str, str, Callable[[], object]], None]
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusinessCentralBench]:
-    with business_central_bench(tmp_path_factory.mktemp("bc")) as made:
-        yield made
-
-
-@pytest.fixture
-def bench(
-    world: BusinessCentralBench, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[BusinessCentralBench]:
-    world.restarted()
-    before = len(world.sandbox.offences.all())
-    yield world
-    monkeypatch.undo()
-    tidied(world)
-    assert world.sandbox.offences.all()[before:] == []
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -17,10 +16,7 @@ from ops.sandbox.business_central.company import BANK, DUES
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Payment
-from tests.contracts.conformance_business_central import (
-    BusinessCentralBench,
-    business_central_bench,
-)
+from tests.contracts.conformance_business_central import BusinessCentralBench
 from tests.contracts.conformance_world import (
     DAY,
     Delivery,
@@ -29,29 +25,9 @@ from tests.contracts.conformance_world import (
     an_invoice,
     rejected,
 )
-from tests.integration.bc_records import (
-    a_customer,
-    a_delivery,
-    batches,
-    billed,
-    refused,
-    sent,
-    tidied,
-)
+from tests.integration.bc_records import a_customer, a_delivery, batches, billed, refused, sent
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusinessCentralBench]:
-    with business_central_bench(tmp_path_factory.mktemp("bc")) as made:
-        yield made
-
-
-@pytest.fixture
-def bench(world: BusinessCentralBench) -> Iterator[BusinessCentralBench]:
-    world.restarted()
-    yield world
-    tidied(world)
-    assert world.sandbox.offences.all() == []
+pytest_plugins = ["tests.fixtures_business_central"]
 
 
 def test_a_payment_is_one_negative_line_on_its_own_day_in_a_batch_of_its_own(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -15,39 +14,11 @@ from consumers.systems.business_central.keys import marker
 from ops.sandbox.business_central.company import DUES, EXEMPT, TAXABLE
 from schemas.reasons import Reason
 from schemas.records import Address, InvoiceType, Line
-from tests.contracts.conformance_business_central import (
-    BusinessCentralBench,
-    business_central_bench,
-)
-from tests.contracts.conformance_world import (
-    DAY,
-    Delivery,
-    an_account,
-    an_invoice,
-    rejected,
-)
-from tests.integration.bc_records import (
-    a_customer,
-    billed,
-    lines_of,
-    row,
-    sent,
-    tidied,
-)
+from tests.contracts.conformance_business_central import BusinessCentralBench
+from tests.contracts.conformance_world import DAY, Delivery, an_account, an_invoice, rejected
+from tests.integration.bc_records import a_customer, billed, lines_of, row, sent
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusinessCentralBench]:
-    with business_central_bench(tmp_path_factory.mktemp("bc")) as made:
-        yield made
-
-
-@pytest.fixture
-def bench(world: BusinessCentralBench) -> Iterator[BusinessCentralBench]:
-    world.restarted()
-    yield world
-    tidied(world)
-    assert world.sandbox.offences.all() == []
+pytest_plugins = ["tests.fixtures_business_central"]
 
 
 def test_a_document_is_all_that_membri_says(bench: BusinessCentralBench) -> None:

@@ -13,39 +13,17 @@ from consumers.systems.business_central.keys import marker
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
-from tests.contracts.conformance_business_central import (
-    BusinessCentralBench,
-    business_central_bench,
-)
-from tests.contracts.conformance_world import (
-    Delivery,
-    an_invoice,
-    rejected,
-    unique,
-)
-from tests.integration.bc_records import (
-    a_customer,
-    billed,
-    by_hand,
-    row,
-    sent,
-    tidied,
-)
+from tests.contracts.conformance_business_central import BusinessCentralBench
+from tests.contracts.conformance_world import Delivery, an_invoice, rejected, unique
+from tests.integration.bc_records import a_customer, billed, by_hand, clean, row, sent
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusinessCentralBench]:
-    with business_central_bench(tmp_path_factory.mktemp("bc")) as made:
-        yield made
+pytest_plugins = ["tests.fixtures_business_central"]
 
 
 @pytest.fixture
-def bench(world: BusinessCentralBench) -> Iterator[BusinessCentralBench]:
-    world.restarted()
-    yield world
-    tidied(world)
-    codes = {one["code"] for one in world.sandbox.offences.all()}
-    assert codes <= {"duplicate_document"}, "people may do what we may not"
+def bench(business_central_shared: BusinessCentralBench) -> Iterator[BusinessCentralBench]:
+    with clean(business_central_shared, excused={"duplicate_document"}) as made:
+        yield made  # people may do what we may not
 
 
 def test_the_same_number_twice_in_the_books_is_for_a_person_to_sort_out(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from consumers.errors import OutcomeUnknown
@@ -12,36 +10,11 @@ from consumers.systems.business_central.keys import marker
 from ops.sandbox.business_central.company import TAXABLE
 from schemas.outcomes import Action
 from schemas.reasons import Reason
-from tests.contracts.conformance_business_central import (
-    BusinessCentralBench,
-    business_central_bench,
-)
-from tests.contracts.conformance_world import (
-    Delivery,
-    an_account,
-    an_invoice,
-    rejected,
-)
-from tests.integration.bc_records import (
-    a_customer,
-    refused,
-    sent,
-    tidied,
-)
+from tests.contracts.conformance_business_central import BusinessCentralBench
+from tests.contracts.conformance_world import Delivery, an_account, an_invoice, rejected
+from tests.integration.bc_records import a_customer, refused, sent
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusinessCentralBench]:
-    with business_central_bench(tmp_path_factory.mktemp("bc")) as made:
-        yield made
-
-
-@pytest.fixture
-def bench(world: BusinessCentralBench) -> Iterator[BusinessCentralBench]:
-    world.restarted()
-    yield world
-    tidied(world)
-    assert world.sandbox.offences.all() == []
+pytest_plugins = ["tests.fixtures_business_central"]
 
 
 def test_posting_groups_that_lack_are_explained_and_nothing_stays(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -17,27 +16,11 @@ from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
 from schemas.statuses import Entity
-from tests.contracts.conformance_business_central import (
-    BusinessCentralBench,
-    business_central_bench,
-)
+from tests.contracts.conformance_business_central import BusinessCentralBench
 from tests.contracts.conformance_world import DAY, Delivery, an_invoice
-from tests.integration.bc_records import a_customer, a_delivery, billed, row, sent, tidied
+from tests.integration.bc_records import a_customer, a_delivery, billed, row, sent
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BusinessCentralBench]:
-    with business_central_bench(tmp_path_factory.mktemp("bc")) as made:
-        yield made
-
-
-@pytest.fixture
-def bench(world: BusinessCentralBench) -> Iterator[BusinessCentralBench]:
-    world.restarted()
-    before = len(world.sandbox.offences.all())
-    yield world
-    tidied(world)
-    assert world.sandbox.offences.all()[before:] == []
+pytest_plugins = ["tests.fixtures_business_central"]
 
 
 def _lost_draft(

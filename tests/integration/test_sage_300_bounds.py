@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -19,18 +18,13 @@ from consumers.errors import OutcomeUnknown, Transient
 from consumers.systems.sage_300.client import Client
 from schemas.reasons import Reason, explain
 from schemas.records import Invoice, Payment
-from tests.contracts.conformance_sage_300 import Sage300Bench, sage_300_bench
-from tests.contracts.conformance_world import (
-    Delivery,
-    an_account,
-    rejected,
-)
+from tests.contracts.conformance_sage_300 import Sage300Bench
+from tests.contracts.conformance_world import Delivery, an_account, rejected
 from tests.integration.sage_300_books import (
     INVOICES,
     JOURNALS,
     RECEIPTS,
     Meanwhile,
-    clean,
     delete_live,
     left_at,
     own,
@@ -40,19 +34,8 @@ from tests.integration.sage_300_books import (
     to_pay,
 )
 
+pytest_plugins = ["tests.fixtures_sage_300"]
 LATER = dt.date(2026, 5, 29)
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Sage300Bench]:
-    with sage_300_bench() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
-    with clean(world) as ready:
-        yield ready
 
 
 def test_no_change_of_ours_holds_details(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -12,12 +11,8 @@ from consumers.systems.sage_300.markers import marker
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
-from tests.contracts.conformance_sage_300 import Sage300Bench, sage_300_bench
-from tests.contracts.conformance_world import (
-    Delivery,
-    a_credit_note,
-    rejected,
-)
+from tests.contracts.conformance_sage_300 import Sage300Bench
+from tests.contracts.conformance_world import Delivery, a_credit_note, rejected
 from tests.integration.sage_300_books import (
     INVOICES,
     RECEIPTS,
@@ -25,22 +20,11 @@ from tests.integration.sage_300_books import (
     batches,
     billed,
     books,
-    clean,
     live,
     paid_by_hand,
 )
 
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Sage300Bench]:
-    with sage_300_bench() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
-    with clean(world) as ready:
-        yield ready
+pytest_plugins = ["tests.fixtures_sage_300"]
 
 
 def to_credit(bench: Sage300Bench, net: str = "100.00") -> Delivery:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,9 @@ from schemas.reasons import Reason, SystemReason
 from schemas.records import Address
 from tests.contracts.conformance_sage_300 import Sage300Bench, sage_300_bench
 from tests.contracts.conformance_world import Delivery, an_account, rejected, unique
-from tests.integration.sage_300_books import books, clean, customer_of
+from tests.integration.sage_300_books import books, customer_of
 
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Sage300Bench]:
-    with sage_300_bench() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
-    with clean(world) as ready:
-        yield ready
+pytest_plugins = ["tests.fixtures_sage_300"]
 
 
 def row(bench: Sage300Bench, ref: RemoteRef) -> dict[str, object]:

@@ -15,7 +15,7 @@ from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice, Line
 from schemas.statuses import Entity
-from tests.contracts.conformance_sage_300 import ACCOUNTS, Sage300Bench, sage_300_bench
+from tests.contracts.conformance_sage_300 import ACCOUNTS, Sage300Bench
 from tests.contracts.conformance_world import (
     Delivery,
     a_credit_note,
@@ -25,27 +25,9 @@ from tests.contracts.conformance_world import (
     an_invoice,
     rejected,
 )
-from tests.integration.sage_300_books import (
-    INVOICES,
-    batches,
-    billed,
-    books,
-    clean,
-    customer_of,
-    to_bill,
-)
+from tests.integration.sage_300_books import INVOICES, batches, billed, books, customer_of, to_bill
 
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Sage300Bench]:
-    with sage_300_bench() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
-    with clean(world) as ready:
-        yield ready
+pytest_plugins = ["tests.fixtures_sage_300"]
 
 
 def by_hand(bench: Sage300Bench, customer: str, number: str, net: str = "100") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -11,12 +10,13 @@ import pytest
 
 from consumers.errors import OutcomeUnknown, Unavailable
 from consumers.system import Lookup
-from consumers.systems.sage_300.markers import entry_number, marker
+from consumers.systems._keys import entry_number
+from consumers.systems.sage_300.markers import marker
 from schemas.chapters import ChapterSettings
 from schemas.outcomes import Action
 from schemas.reasons import Reason, SystemReason
 from schemas.statuses import Entity
-from tests.contracts.conformance_sage_300 import ACCOUNTS, Sage300Bench, sage_300_bench
+from tests.contracts.conformance_sage_300 import ACCOUNTS, Sage300Bench
 from tests.contracts.conformance_world import (
     DAY,
     Delivery,
@@ -25,19 +25,9 @@ from tests.contracts.conformance_world import (
     an_invoice,
     rejected,
 )
-from tests.integration.sage_300_books import JOURNALS, Meanwhile, batches, clean, live
+from tests.integration.sage_300_books import JOURNALS, Meanwhile, batches, live
 
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Sage300Bench]:
-    with sage_300_bench() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
-    with clean(world) as ready:
-        yield ready
+pytest_plugins = ["tests.fixtures_sage_300"]
 
 
 def an_entry(**values: Any) -> Delivery:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -16,16 +15,13 @@ import pytest
 
 from consumers.errors import OutcomeUnknown
 from consumers.system import RemoteRef
-from consumers.systems.sage_300.markers import entry_number, marker
+from consumers.systems._keys import entry_number
+from consumers.systems.sage_300.markers import marker
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice, Record
-from tests.contracts.conformance_sage_300 import ACCOUNTS, Sage300Bench, sage_300_bench
-from tests.contracts.conformance_world import (
-    Delivery,
-    Killed,
-    rejected,
-)
+from tests.contracts.conformance_sage_300 import ACCOUNTS, Sage300Bench
+from tests.contracts.conformance_world import Delivery, Killed, rejected
 from tests.integration.sage_300_books import (
     INVOICES,
     JOURNALS,
@@ -33,7 +29,6 @@ from tests.integration.sage_300_books import (
     Meanwhile,
     batches,
     books,
-    clean,
     delete_live,
     left_at,
     live,
@@ -45,20 +40,9 @@ from tests.integration.sage_300_books import (
     to_pay,
 )
 
+pytest_plugins = ["tests.fixtures_sage_300"]
 LATER = dt.date(2026, 5, 29)
 MARCH = {"modules": ["GL"], "year": "2026", "periods": [3]}
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Sage300Bench]:
-    with sage_300_bench() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
-    with clean(world) as ready:
-        yield ready
 
 
 def locking(bench: Sage300Bench, path: str) -> None:

@@ -5,7 +5,7 @@ Pitfalls of the reference page, sections 5, 8, 10 and 12.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -14,31 +14,20 @@ from consumers.errors import OutcomeUnknown, Transient
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
-from tests.contracts.conformance_sage_300 import Sage300Bench, sage_300_bench
+from tests.contracts.conformance_sage_300 import Sage300Bench
 from tests.contracts.conformance_world import DAY, Delivery, rejected
 from tests.integration.sage_300_books import (
     INVOICES,
     Meanwhile,
     billed,
     books,
-    clean,
     left_at,
     live,
     own,
     to_bill,
 )
 
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Sage300Bench]:
-    with sage_300_bench() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
-    with clean(world) as ready:
-        yield ready
+pytest_plugins = ["tests.fixtures_sage_300"]
 
 
 def by_person(bench: Sage300Bench, delivery: Delivery, action: str) -> None:

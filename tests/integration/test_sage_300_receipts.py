@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -30,23 +29,12 @@ from tests.integration.sage_300_books import (
     Meanwhile,
     batches,
     billed,
-    clean,
     customer_of,
     live,
     paid_by_hand,
 )
 
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Sage300Bench]:
-    with sage_300_bench() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
-    with clean(world) as ready:
-        yield ready
+pytest_plugins = ["tests.fixtures_sage_300"]
 
 
 def to_pay(bench: Sage300Bench, part: str = "114.98", **values: Any) -> Delivery:

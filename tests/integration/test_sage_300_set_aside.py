@@ -8,18 +8,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 
 from consumers.errors import OutcomeUnknown, Rejected
-from consumers.systems.sage_300.markers import entry_number, marker, set_aside_mark
+from consumers.systems._keys import entry_number
+from consumers.systems.sage_300.markers import marker, set_aside_mark
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
-from tests.contracts.conformance_sage_300 import Sage300Bench, sage_300_bench
+from tests.contracts.conformance_sage_300 import Sage300Bench
 from tests.contracts.conformance_world import Delivery, rejected
 from tests.integration.sage_300_books import (
     INVOICES,
@@ -28,7 +28,6 @@ from tests.integration.sage_300_books import (
     Meanwhile,
     batches,
     books,
-    clean,
     left_at,
     live,
     own,
@@ -39,17 +38,7 @@ from tests.integration.sage_300_books import (
     to_pay,
 )
 
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Sage300Bench]:
-    with sage_300_bench() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
-    with clean(world) as ready:
-        yield ready
+pytest_plugins = ["tests.fixtures_sage_300"]
 
 
 def off_by_one(delivery: Delivery) -> Delivery:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,25 +12,14 @@ from schemas.chapters import ChapterSettings
 from schemas.reasons import Reason, SettingReason, SystemReason
 from tests.contracts.conformance_sage_300 import ACCOUNTS, Sage300Bench, sage_300_bench
 from tests.contracts.conformance_world import an_account, an_invoice
-from tests.integration.sage_300_books import billed, books, clean
+from tests.integration.sage_300_books import billed, books
 
+pytest_plugins = ["tests.fixtures_sage_300"]
 SPREADS = ChapterSettings(deferred_revenue="on_date")
 # Dues go to the deferred account first, where they are spread.
 SPREADING = ACCOUNTS.model_copy(
     update={"income": {**ACCOUNTS.income, "membership": "2400", "renewal": "24-00"}}
 )
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Sage300Bench]:
-    with sage_300_bench() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(world: Sage300Bench) -> Iterator[Sage300Bench]:
-    with clean(world) as ready:
-        yield ready
 
 
 def checked(
