@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any, ClassVar
+from urllib.parse import quote, urlencode
 
 from ops.sandbox.business_central import (
     ENVIRONMENT,
@@ -18,8 +16,9 @@ from ops.sandbox.business_central import (
     default_company,
 )
 from ops.sandbox.business_central.company import AREA, BANK, EVENTS, TAXABLE
-from ops.sandbox.kernel.serving import admin_app
 from ops.sandbox.kernel.store import Store
+from tests import sandbox_driver
+from tests.sandbox_driver import SandboxDriver
 
 COMPANY = "5d115c9c-44e3-ea11-bb43-000d3a2feca1"
 CLIENT_ID = "sandbox-client"
@@ -29,20 +28,7 @@ ROOT = f"/v2.0/{TENANT}/{ENVIRONMENT}/api/v2.0"
 NOW = dt.datetime(2026, 3, 2, 15, 0, tzinfo=dt.UTC)
 
 
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
+class Answer(sandbox_driver.Answer):
     @property
     def value(self) -> Any:
         return self.json["value"]
@@ -56,60 +42,30 @@ class Answer:
         return str(self.json["error"]["message"])
 
 
-async def _call(app: Any, method: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
-    parts = urlsplit(url)
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "https",
-        "path": parts.path,
-        "raw_path": parts.path.encode(),
-        "query_string": parts.query.encode(),
-        "root_path": "",
-        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("localhost", 1),
-    }
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    return Answer(
-        sent[0]["status"],
-        {k.decode().lower(): v.decode() for k, v in sent[0]["headers"]},
-        b"".join(m.get("body", b"") for m in sent[1:]),
-    )
-
-
-class Driver:
+class Driver(SandboxDriver[BusinessCentralSystem, Answer]):
     """One system with one company, a token for it, and calls with good manners by default."""
+
+    shape = Answer
+    company: ClassVar = {"company": COMPANY}
 
     def __init__(self, **options: Any) -> None:
         self.now = NOW
         self.monotonic = 0.0
         self.store = Store()
-        self.system: BusinessCentralSystem = business_central_system(
-            self.store,
-            client_id=CLIENT_ID,
-            client_secret=CLIENT_SECRET,
-            clock=lambda: self.now,
-            monotonic=lambda: self.monotonic,
-            options=Options(**options),
+        super().__init__(
+            business_central_system(
+                self.store,
+                client_id=CLIENT_ID,
+                client_secret=CLIENT_SECRET,
+                clock=lambda: self.now,
+                monotonic=lambda: self.monotonic,
+                options=Options(**options),
+            )
         )
         self.system.seed({"companies": {COMPANY: default_company("Érables inc.")}})
         self.token = self.system.login.issue()
 
     # Calls.
-
-    def raw(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
-        return asyncio.run(_call(self.system.app, method, path, headers, body))
 
     def call(
         self, method: str, path: str, body: Any = None, *, headers: dict[str, Any] | None = None,
@@ -154,18 +110,6 @@ class Driver:
         """A bound action that succeeds: 204 without a body."""
         answer = self.post(path)
         assert (answer.status, answer.body) == (204, b""), answer.text
-
-    def admin(self, method: str, path: str, body: Any = None) -> Any:
-        content = b"" if body is None else json.dumps(body).encode()
-        answer = asyncio.run(_call(admin_app(self.system), method, path, {}, content))
-        assert answer.status == 200, answer.text
-        return answer.json
-
-    def accountant(self, **order: Any) -> Any:
-        return self.admin("POST", "/accountant", {"company": COMPANY, **order})
-
-    def offences(self) -> list[str]:
-        return [one["code"] for one in self.system.offences.all()]
 
     def set(self, **options: Any) -> None:
         self.system.options.change(options)

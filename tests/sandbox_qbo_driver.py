@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from typing import Any, ClassVar
+from urllib.parse import urlencode
 
-from ops.sandbox.kernel.serving import admin_app
 from ops.sandbox.kernel.store import Store
 from ops.sandbox.quickbooks_online import (
     Options,
@@ -19,6 +16,8 @@ from ops.sandbox.quickbooks_online import (
     quickbooks_system,
 )
 from ops.sandbox.quickbooks_online.company import ITEM_DUES, TAX_GST_QST
+from tests import sandbox_driver
+from tests.sandbox_driver import Refused, SandboxDriver
 
 REALM = "4620816365"
 CLIENT_ID = "sandbox-client"
@@ -26,24 +25,7 @@ CLIENT_SECRET = "sandbox-secret"
 SCOPE = "com.intuit.quickbooks.accounting"
 
 
-class Refused(AssertionError):
-    """The call did not succeed."""
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
+class Answer(sandbox_driver.Answer):
     @property
     def code(self) -> int:
         """The code of the first error, whatever its shape."""
@@ -54,56 +36,28 @@ class Answer:
         return int((fault.get("Error") or fault.get("error"))[0]["code"])
 
 
-async def _call(app: Any, method: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
-    parts = urlsplit(url)
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "https",
-        "path": parts.path,
-        "raw_path": parts.path.encode(),
-        "query_string": parts.query.encode(),
-        "root_path": "",
-        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("localhost", 1),
-    }
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    return Answer(
-        sent[0]["status"],
-        {k.decode(): v.decode() for k, v in sent[0]["headers"]},
-        b"".join(m.get("body", b"") for m in sent[1:]),
-    )
-
-
-class Driver:
+class Driver(SandboxDriver[QuickBooksSystem, Answer]):
     """One system with one company, a token for it, and calls with good manners by default."""
+
+    shape = Answer
+    company: ClassVar = {"realm": REALM}
 
     def __init__(self, options: Options | None = None, store: Store | None = None) -> None:
         self.store = store or Store()
         self.seconds = 0.0
         self.step_s = 1.0  # each call comes a second after the last, under every limit
-        self.system: QuickBooksSystem = quickbooks_system(
-            self.store,
-            client_id=CLIENT_ID,
-            client_secret=CLIENT_SECRET,
-            monotonic=self._monotonic,
-            options=options,
+        super().__init__(
+            quickbooks_system(
+                self.store,
+                client_id=CLIENT_ID,
+                client_secret=CLIENT_SECRET,
+                monotonic=self._monotonic,
+                options=options,
+            )
         )
         if REALM not in self.system.companies.realms():
             self.system.seed({"realms": {REALM: default_company("Association des Érables")}})
         self.bearer = issue_tokens(self.system, REALM)["access_token"]
-        self._admin = admin_app(self.system)
         self._numbers = itertools.count(1)
 
     def _monotonic(self) -> float:
@@ -113,29 +67,6 @@ class Driver:
     @property
     def books(self) -> Any:
         return self.system.companies.books(REALM)
-
-    def offences(self) -> list[str]:
-        return [offence["code"] for offence in self.system.offences.all()]
-
-    def raw(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: dict[str, str] | None = None,
-        body: bytes = b"",
-    ) -> Answer:
-        return asyncio.run(_call(self.system.app, method, url, headers or {}, body))
-
-    def admin(self, method: str, path: str, order: Any = None) -> Answer:
-        body = b"" if order is None else json.dumps(order).encode()
-        return asyncio.run(_call(self._admin, method, path, {}, body))
-
-    def accountant(self, **order: Any) -> Any:
-        answer = self.admin("POST", "/accountant", {"realm": REALM, **order})
-        if answer.status != 200:
-            raise Refused(answer.text)
-        return answer.json
 
     def call(
         self,

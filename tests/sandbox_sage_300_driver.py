@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import itertools
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import quote, urlsplit
+from typing import Any, ClassVar
+from urllib.parse import quote
 
-from ops.sandbox.kernel.serving import admin_app
 from ops.sandbox.kernel.store import Store
 from ops.sandbox.sage_300 import Options, Sage300System, default_company, sage_300_system
 from ops.sandbox.sage_300.company import BANK, CLASS_EXEMPT, DEFERRED, DUES, GROUP
+from tests import sandbox_driver
+from tests.sandbox_driver import Refused, SandboxDriver
 
 COMPANY = "MTLDAT"
 USER, PASSWORD = "WEBAPI", "MOTDEPASSE"
@@ -22,24 +21,7 @@ ROOT = f"/Sage300WebApi/v1.0/-/{COMPANY}/"
 MODULES = {"AR": "AR", "GL": "GL", "CS": "CS", "TX": "TX", "BK": "BK", "AP": "AP"}
 
 
-class Refused(AssertionError):
-    """The call did not succeed."""
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
+class Answer(sandbox_driver.Answer):
     @property
     def code(self) -> str:
         return str(self.json["error"]["code"])
@@ -53,67 +35,30 @@ def basic(user: str = USER, password: str = PASSWORD) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-async def call_app(app: Any, method: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
-    parts = urlsplit(url)
-    path, _, query = url.removeprefix(f"{parts.scheme}://{parts.netloc}").partition("?")
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "https",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("localhost", 1),
-    }
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    return Answer(
-        sent[0]["status"],
-        {k.decode(): v.decode() for k, v in sent[0]["headers"]},
-        b"".join(m.get("body", b"") for m in sent[1:]),
-    )
-
-
-class Driver:
+class Driver(SandboxDriver[Sage300System, Answer]):
     """One system with one company, and calls with good manners by default."""
+
+    shape = Answer
+    company: ClassVar = {"company": COMPANY}
 
     def __init__(self, store: Store | None = None, **options: Any) -> None:
         self.store = store or Store()
         self.seconds = 0.0
         self.options = Options(write_s=0.0)
         self.options.change(options)
-        self.system: Sage300System = sage_300_system(
-            self.store,
-            user=USER,
-            password=PASSWORD,
-            clock=lambda: datetime(2025, 6, 15, 12, tzinfo=UTC),
-            monotonic=lambda: self.seconds,
-            options=self.options,
+        super().__init__(
+            sage_300_system(
+                self.store,
+                user=USER,
+                password=PASSWORD,
+                clock=lambda: datetime(2025, 6, 15, 12, tzinfo=UTC),
+                monotonic=lambda: self.seconds,
+                options=self.options,
+            )
         )
         if COMPANY not in self.system.companies.names():
             self.system.seed({"companies": {COMPANY: default_company("Association des Érables")}})
-        self._admin = admin_app(self.system)
         self._numbers = itertools.count(1)
-
-    def offences(self) -> list[str]:
-        return [offence["code"] for offence in self.system.offences.all()]
-
-    def raw(
-        self, method: str, url: str, *, headers: dict[str, str] | None = None, body: bytes = b""
-    ) -> Answer:
-        return asyncio.run(call_app(self.system.app, method, url, headers or {}, body))
 
     def call(self, method: str, rest: str, body: Any = None, **headers: str) -> Answer:
         """`rest`: module, resource, key and query, as in a URL, not quoted yet."""
@@ -121,16 +66,6 @@ class Driver:
         sent = {"authorization": basic(), "content-type": "application/json", **headers}
         url = ROOT + quote(rest, safe="/()$'=,?&%")
         return self.raw(method, url, headers=sent, body=content)
-
-    def admin(self, method: str, path: str, order: Any = None) -> Answer:
-        body = b"" if order is None else json.dumps(order).encode()
-        return asyncio.run(call_app(self._admin, method, path, {}, body))
-
-    def accountant(self, **order: Any) -> Any:
-        answer = self.admin("POST", "/accountant", {"company": COMPANY, **order})
-        if answer.status != 200:
-            raise Refused(answer.text)
-        return answer.json
 
     def read(self, rest: str) -> Any:
         return self.expect(200, "GET", rest).json

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
 import uuid
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from typing import Any, ClassVar
+from urllib.parse import urlencode
 
-from ops.sandbox.kernel.serving import admin_app
 from ops.sandbox.kernel.store import Store
 from ops.sandbox.sage_accounting import (
     Options,
@@ -21,6 +18,8 @@ from ops.sandbox.sage_accounting import (
     sage_accounting_system,
 )
 from ops.sandbox.sage_accounting.company import BANK, DUES, REGION, TAX_GST_QST
+from tests import sandbox_driver
+from tests.sandbox_driver import Refused, SandboxDriver
 
 BUSINESS = "5f0c8e1ad2b94c7e8a6f3b2d1c0e9f71"
 OTHER = "9b1d4a7c3e5f4a8b9c0d1e2f3a4b5c6d"
@@ -29,24 +28,7 @@ CLIENT_SECRET = "sage-secret"
 NOW = dt.datetime(2025, 4, 1, 12, 0, tzinfo=dt.UTC)
 
 
-class Refused(AssertionError):
-    """The call did not succeed."""
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
+class Answer(sandbox_driver.Answer):
     @property
     def code(self) -> str:
         return str(self.json[0]["$dataCode"])
@@ -56,40 +38,11 @@ class Answer:
         return [one["$source"] for one in self.json]
 
 
-async def call_app(app: Any, method: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
-    parts = urlsplit(url)
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "https",
-        "path": parts.path,
-        "raw_path": parts.path.encode(),
-        "query_string": parts.query.encode(),
-        "root_path": "",
-        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("localhost", 1),
-    }
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    return Answer(
-        sent[0]["status"],
-        {k.decode(): v.decode() for k, v in sent[0]["headers"]},
-        b"".join(m.get("body", b"") for m in sent[1:]),
-    )
-
-
-class Driver:
+class Driver(SandboxDriver[SageAccountingSystem, Answer]):
     """One system with two businesses, a token for the first, and good manners by default."""
+
+    shape = Answer
+    company: ClassVar = {"business": BUSINESS}
 
     def __init__(
         self,
@@ -101,47 +54,30 @@ class Driver:
         options = options or Options()
         options.numbering_s = 0.0
         self.seconds = 0.0
-        self.system: SageAccountingSystem = sage_accounting_system(
-            self.store,
-            client_id=CLIENT_ID,
-            client_secret=CLIENT_SECRET,
-            clock=lambda: NOW,
-            monotonic=lambda: self.seconds,
-            options=options,
+        super().__init__(
+            sage_accounting_system(
+                self.store,
+                client_id=CLIENT_ID,
+                client_secret=CLIENT_SECRET,
+                clock=lambda: NOW,
+                monotonic=lambda: self.seconds,
+                options=options,
+            )
         )
         if not self.system.companies.businesses():
             first = {**default_company("Association des Érables"), "edition": edition}
             other = default_company("Club des Bouleaux")
             self.system.seed({"businesses": {BUSINESS: first, OTHER: other}})
         self.bearer = issue_tokens(self.system, BUSINESS)["access_token"]
-        self._admin = admin_app(self.system)
 
     def new_id(self) -> str:
         """An idempotency id never given before."""
         return uuid.uuid4().hex
 
-    def offences(self) -> list[str]:
-        return [offence["code"] for offence in self.system.offences.all()]
-
-    def raw(
-        self, method: str, url: str, *, headers: dict[str, str] | None = None, body: bytes = b""
-    ) -> Answer:
-        return asyncio.run(call_app(self.system.app, method, url, headers or {}, body))
-
-    def admin(self, method: str, path: str, order: Any = None) -> Answer:
-        body = b"" if order is None else json.dumps(order).encode()
-        return asyncio.run(call_app(self._admin, method, path, {}, body))
-
     def advance(self, seconds: float) -> None:
         """Moves the simulated clock, and gives the driver a living token again."""
-        assert self.admin("POST", "/clock", {"advance_s": seconds}).status == 200
+        self.ordered("POST", "/clock", {"advance_s": seconds})
         self.bearer = issue_tokens(self.system, BUSINESS)["access_token"]
-
-    def accountant(self, **order: Any) -> Any:
-        answer = self.admin("POST", "/accountant", {"business": BUSINESS, **order})
-        if answer.status != 200:
-            raise Refused(answer.text)
-        return answer.json
 
     def sent_headers(self, **more: str | None) -> dict[str, str]:
         every = {

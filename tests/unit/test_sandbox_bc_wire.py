@@ -60,11 +60,11 @@ def test_01_no_token_a_forged_one_an_expired_one_and_a_revoked_one_are_401(drive
     good, driver.token = driver.token, driver.token[:-2] + "AA"
     assert status() == 401
     driver.token = good
-    driver.admin("POST", "/clock", {"advance_s": 3901})
+    driver.ordered("POST", "/clock", {"advance_s": 3901})
     assert status() == 401
     driver.token = driver.system.login.issue()
     assert status() == 200
-    driver.admin("POST", "/revoke")
+    driver.ordered("POST", "/revoke")
     assert status() == 401
 
 
@@ -282,7 +282,7 @@ def test_14_too_many_calls_in_the_window_are_429_with_or_without_retry_after(dri
 
 @pytest.mark.parametrize("status", [429, 503, 408, 504])
 def test_14_ordered_refusals_and_a_client_that_does_not_wait(driver, status):
-    driver.admin("POST", "/throttle", {"times": 1, "status": status, "retry_after_s": 2})
+    driver.ordered("POST", "/throttle", {"times": 1, "status": status, "retry_after_s": 2})
     refused = driver.get("customers")
     assert (refused.status, refused.headers["retry-after"]) == (status, "2")
     assert driver.get("customers").status == 200

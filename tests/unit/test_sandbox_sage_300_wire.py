@@ -7,13 +7,13 @@ import pytest
 
 from ops.sandbox.kernel.store import Store
 from ops.sandbox.sage_300 import Options, default_company, sage_300_system
+from tests.sandbox_driver import call_app
 from tests.sandbox_sage_300_driver import (
     COMPANY,
     PASSWORD,
     ROOT,
     Driver,
     basic,
-    call_app,
     invoice,
     invoice_batch,
 )
@@ -260,7 +260,7 @@ async def _together(driver, *calls):
     headers = {"authorization": basic(), "content-type": "application/json"}
     return await asyncio.gather(
         *(
-            call_app(driver.system.app, method, ROOT + rest, headers, json.dumps(body).encode())
+            driver.called(method, ROOT + rest, headers, json.dumps(body).encode())
             for method, rest, body in calls
         )
     )

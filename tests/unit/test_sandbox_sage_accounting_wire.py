@@ -7,7 +7,7 @@ import re
 import pytest
 
 from ops.sandbox.sage_accounting import Options, issue_tokens
-from tests.sandbox_sage_accounting_driver import BUSINESS, OTHER, Driver, call_app, paying, sale
+from tests.sandbox_sage_accounting_driver import BUSINESS, OTHER, Driver, paying, sale
 
 HEX = re.compile(r"[0-9a-f]{32}\Z")
 CUSTOMER = {"name": "Anne", "contact_type_ids": ["CUSTOMER"]}
@@ -210,8 +210,7 @@ def at_once(driver, resource, bodies):
     async def every():
         return await asyncio.gather(
             *(
-                call_app(
-                    driver.system.app,
+                driver.called(
                     "POST",
                     f"/v3.1/{resource}",
                     driver.sent_headers(),
