@@ -14,8 +14,9 @@ from decimal import Decimal
 from typing import Any
 
 from consumers.system import AccountsSettings, RemoteRef, Setup
+from consumers.systems._keys import entry_number
 from consumers.systems.sage_300.connector import Sage300
-from consumers.systems.sage_300.markers import entry_number, marker, receipt_number
+from consumers.systems.sage_300.markers import marker, receipt_number
 from consumers.systems.sage_300.settings import Connection
 from ops.sandbox.kernel.books import CompanyBooks
 from ops.sandbox.kernel.serving import Served, running

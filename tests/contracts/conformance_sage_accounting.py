@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from consumers.system import AccountsSettings, RemoteRef, Setup
+from consumers.systems._keys import entry_number, payment_number
 from consumers.systems.sage_accounting.connector import SageAccounting
-from consumers.systems.sage_accounting.journal import PREFIX as ENTRY
-from consumers.systems.sage_accounting.markers import marked, short_key
-from consumers.systems.sage_accounting.payments import PREFIX as PAYMENT
+from consumers.systems.sage_accounting.markers import marked
 from consumers.systems.sage_accounting.settings import Connection
 from ops.sandbox.kernel.serving import Served, running
 from ops.sandbox.kernel.store import Store
@@ -151,9 +150,9 @@ class SageBench:
                     _sum(row["outstanding_amount"] for row in mine),
                 )
             case Payment():
-                return self._by_key("contact_payments", short_key(PAYMENT, record.id))
+                return self._by_key("contact_payments", payment_number(record.id))
             case JournalEntry():
-                return self._by_key("journals", short_key(ENTRY, record.id))
+                return self._by_key("journals", entry_number(record.id))
 
     def _by_key(self, resource: str, key: str) -> Held:
         mine = [row for row in self.rows(resource) if row["reference"] == key]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from consumers.system import Lookup, RemoteRef
-from consumers.systems.sage_accounting.markers import marker, short_key
+from consumers.systems._keys import entry_number
+from consumers.systems.sage_accounting.markers import marker
 from ops.sandbox.sage_accounting.company import DEFERRED, DUES, EVENTS, RECEIVABLE
 from schemas.reasons import Reason
 from schemas.records import Account, Invoice
@@ -41,7 +42,7 @@ def test_an_entry_has_both_sides_on_every_line(bench: SageBench) -> None:
     entry = a_journal_entry(account, invoice)
     made = Delivery(entry, customer).attempt(bench.system).ref
     held = row(bench, "journals", made)
-    assert held["reference"] == made.reference == short_key("RPA", entry.id)
+    assert held["reference"] == made.reference == entry_number(entry.id)
     assert held["description"] == f"{invoice.number} 1/12 {marker('journal_entry', entry.id)}"
     debit, credit = held["journal_lines"]
     assert (debit["ledger_account"]["id"], debit["debit"], debit["credit"]) == (

@@ -9,7 +9,7 @@ import pytest
 
 from consumers.errors import OutcomeUnknown
 from consumers.system import Lookup, RemoteRef
-from consumers.systems.sage_accounting.markers import short_key
+from consumers.systems._keys import payment_number
 from ops.sandbox.sage_accounting.company import BANK
 from schemas.outcomes import Action
 from schemas.reasons import Reason
@@ -44,7 +44,7 @@ def test_a_payment_is_a_receipt_put_on_its_invoices(bench: SageBench) -> None:
     payment = a_payment(account, (invoice, "14.98"), method="cheque")
     made = Delivery(payment, customer, {invoice.id: ref}).attempt(bench.system).ref
     held = row(bench, "contact_payments", made)
-    assert held["reference"] == made.reference == short_key("MP", payment.id)
+    assert held["reference"] == made.reference == payment_number(payment.id)
     assert len(made.reference) == 15
     assert held["transaction_type"]["id"] == "CUSTOMER_RECEIPT"
     assert (held["bank_account"]["id"], held["payment_method"]["id"]) == (BANK, "CHECK")
@@ -245,7 +245,7 @@ def test_a_receipt_that_comes_out_wrong_is_deleted(bench: SageBench) -> None:
     answer = (
         '{"id": "%s", "total_amount": "15.98", "date": "2026-03-14",'
         ' "created_at": "2100-01-01T00:00:00Z",'
-        f' "reference": "{short_key("MP", payment.id)}"}}'
+        f' "reference": "{payment_number(payment.id)}"}}'
     )
     bench.sandbox.faults.arm(kind="drop_after", method="POST", path="contact_payments")
     with pytest.raises(OutcomeUnknown):  # the work is done, its answer is lost

@@ -11,18 +11,16 @@ from pydantic import ValidationError
 from consumers.errors import Unavailable
 from consumers.system import AccountsSettings, Setup
 from consumers.systems import registry
+from consumers.systems._keys import clean_name, compact, same_name
 from consumers.systems.business_central.connector import BusinessCentral
 from consumers.systems.business_central.keys import (
     batch_code,
-    clean_name,
-    compact,
     entry_number,
     external_number,
     is_guid,
     marker,
     payment_number,
     plain_enum,
-    same_name,
 )
 from consumers.systems.business_central.settings import Connection, encoded
 from consumers.systems.reference.settings import ReferenceConnection

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from consumers.systems._keys import compact, entry_number, same_name
 from consumers.systems.sage_300 import odata, periods, taxes
 from consumers.systems.sage_300.batches import (
     INVOICES,
@@ -20,15 +21,12 @@ from consumers.systems.sage_300.batches import (
 )
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.markers import (
-    compact,
     document_number,
-    entry_number,
     marker,
     owner,
     parts,
     receipt_number,
     remote_id,
-    same_name,
     set_aside_mark,
 )
 from schemas.reasons import Reason

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from consumers.errors import Unavailable
 from consumers.system import AccountsSettings, Setup
 from consumers.systems import registry
+from consumers.systems._keys import payment_number
 from consumers.systems.sage_accounting.connector import SageAccounting
 from consumers.systems.sage_accounting.markers import (
     clean_name,
@@ -18,7 +19,6 @@ from consumers.systems.sage_accounting.markers import (
     marker,
     owner,
     same_name,
-    short_key,
 )
 from consumers.systems.sage_accounting.settings import Connection
 from schemas.chapters import ChapterSettings
@@ -132,9 +132,9 @@ def test_a_marker_is_a_word_among_others_and_always_fits() -> None:
 
 
 def test_short_keys_are_fifteen_characters_that_the_id_gives() -> None:
-    assert short_key("MP", "p1") == short_key("MP", "p1")
-    assert len(short_key("MP", "p1")) == 15
-    assert short_key("MP", "p1") != short_key("MP", "p2")
+    assert payment_number("p1") == payment_number("p1")
+    assert len(payment_number("p1")) == 15
+    assert payment_number("p1") != payment_number("p2")
 
 
 def test_names_are_told_apart_by_letters_alone() -> None:

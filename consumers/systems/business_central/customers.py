@@ -15,17 +15,12 @@ from collections.abc import Iterator
 
 from consumers.errors import Rejected, Transient
 from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems._keys import clean_name, same_name
 from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company, money, two_lines, without_empty
 from consumers.systems.business_central.faults import SAME_KEY, STALE, Fault, Json, failure
 from consumers.systems.business_central.fields import too_long
-from consumers.systems.business_central.keys import (
-    clean_name,
-    code,
-    fits,
-    plain_enum,
-    same_name,
-)
+from consumers.systems.business_central.keys import code, fits, plain_enum
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from consumers.errors import Rejected, Transient
 from consumers.system import Found, Lookup, Receipt, RemoteRef, Task
 from consumers.systems._exchange import exact_json
+from consumers.systems._keys import compact
 from consumers.systems.business_central import sales
 from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company, money
@@ -35,7 +36,6 @@ from consumers.systems.business_central.fields import LIMITS
 from consumers.systems.business_central.keys import (
     NUMBER_MAX,
     code,
-    compact,
     external_number,
     fits,
     same_code,

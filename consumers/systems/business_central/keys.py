@@ -1,6 +1,6 @@
-"""By what a record of Membri is recognised in the books, and how names and codes are compared.
+"""By what a record of Membri is recognised in the books, and how codes are compared.
 
-What comes in: ids, numbers and names. What goes out: markers, document numbers, batch codes.
+What comes in: ids, numbers and codes. What goes out: markers, document numbers, batch codes.
 
 A sales document carries `membri:invoice:<id>` in `description2` of its first line; a payment and a
 journal entry have a document number made from their id, since their lines keep nothing else that
@@ -12,42 +12,30 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 import uuid
+
+from consumers.systems import _keys
 
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 NUMBER_MAX = 20
 """Characters of a number of Business Central's: customers, documents, entries (page, 3 and 6)."""
 _BATCH_LETTERS = 10
-_ID_MAX = 32
-
-
-def compact(record_id: str) -> str:
-    """The id without dashes, in small letters: at most 32 characters."""
-    plain = record_id.replace("-", "").casefold()
-    if len(plain) <= _ID_MAX:
-        return plain
-    return hashlib.blake2b(record_id.encode(), digest_size=_ID_MAX // 2).hexdigest()
 
 
 def marker(record_id: str) -> str:
     """`membri:invoice:<id>`: at most 47 of the 50 characters of `description2`. A credit note is
     an invoice in Membri and has the same marker."""
-    return f"membri:invoice:{compact(record_id)}"
+    return f"membri:invoice:{_keys.compact(record_id)}"
 
 
 def payment_number(record_id: str) -> str:
     """The payment's document number, 15 of 20 characters."""
-    return f"MP-{_digest(record_id)}"
+    return code(_keys.payment_number(record_id))
 
 
 def entry_number(record_id: str) -> str:
     """The journal entry's document number, 16 of 20 characters: *revenus perçus d'avance*."""
-    return f"RPA-{_digest(record_id)}"
-
-
-def _digest(record_id: str) -> str:
-    return hashlib.blake2b(record_id.encode(), digest_size=6).hexdigest().upper()
+    return code(_keys.entry_number(record_id))
 
 
 def batch_code(record_id: str) -> str:
@@ -62,7 +50,7 @@ def batch_code(record_id: str) -> str:
 
 def external_number(number: str, record_id: str) -> str:
     """What `externalDocumentNumber` holds: Membri's number, or one made from the id (34 of 35)."""
-    return code(number) or f"M-{compact(record_id).upper()}"
+    return code(number) or f"M-{_keys.compact(record_id).upper()}"
 
 
 def code(text: str) -> str:
@@ -95,13 +83,3 @@ def is_guid(text: str) -> bool:
         return str(uuid.UUID(text)) == text.casefold() != _NO_GUID
     except ValueError:
         return False
-
-
-def clean_name(name: str) -> str:
-    """A name as it is sent: composed accents, no blanks around."""
-    return unicodedata.normalize("NFC", name).strip()
-
-
-def same_name(one: str, other: str) -> bool:
-    """Neither case nor the way accents are written tells two names apart."""
-    return clean_name(one).casefold() == clean_name(other).casefold()

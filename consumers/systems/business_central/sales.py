@@ -17,17 +17,12 @@ from typing import Literal
 
 from consumers.errors import Rejected
 from consumers.system import DraftLine, Problem
+from consumers.systems._keys import same_name
 from consumers.systems._taxes import treatments
 from consumers.systems.business_central.company import Company, money, two_lines, without_empty
 from consumers.systems.business_central.faults import Json
 from consumers.systems.business_central.fields import LIMITS, too_long
-from consumers.systems.business_central.keys import (
-    code,
-    external_number,
-    marker,
-    same_code,
-    same_name,
-)
+from consumers.systems.business_central.keys import code, external_number, marker, same_code
 from consumers.systems.business_central.taxes import group
 from schemas.money import cents
 from schemas.reasons import Reason

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from consumers.errors import Rejected, Transient
 from consumers.system import Draft, Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems._keys import clean_name, same_name
 from consumers.systems.quickbooks_online.client import Client, Kind, quoted
 from consumers.systems.quickbooks_online.company import (
     Company,
@@ -25,13 +26,7 @@ from consumers.systems.quickbooks_online.company import (
 )
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
 from consumers.systems.quickbooks_online.fields import NAME_MAX, too_long
-from consumers.systems.quickbooks_online.markers import (
-    clean_name,
-    marked,
-    marker,
-    owner,
-    same_name,
-)
+from consumers.systems.quickbooks_online.markers import marked, marker, owner
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account

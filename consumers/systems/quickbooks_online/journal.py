@@ -7,11 +7,11 @@ credited: the item of `accounts.earned_revenue`, else that of `accounts.default_
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from consumers.errors import Rejected
 from consumers.system import Draft, DraftLine, Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems._keys import entry_number
 from consumers.systems.quickbooks_online.client import quoted
 from consumers.systems.quickbooks_online.company import Company, money, ref_id, request_id
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
@@ -23,12 +23,6 @@ from schemas.reasons import Reason
 from schemas.records import JournalEntry
 
 _DUPLICATE = 6140
-
-
-def number_of(record_id: str) -> str:
-    """The entry's number, 16 characters of 21: Membri gives it none, and it must be findable."""
-    digest = hashlib.blake2b(record_id.encode(), digest_size=6).hexdigest()
-    return f"RPA-{digest}"  # revenus perçus d'avance
 
 
 def find(company: Company, lookup: Lookup) -> Found | None:
@@ -46,7 +40,7 @@ def find(company: Company, lookup: Lookup) -> Found | None:
 
 
 def _ours(company: Company, record_id: str) -> Json | None:
-    rows = company.client.select("JournalEntry", f"DocNumber = {quoted(number_of(record_id))}")
+    rows = company.client.select("JournalEntry", f"DocNumber = {quoted(entry_number(record_id))}")
     ours = [row for row in rows if marked(row, "journal_entry", record_id)]
     return ours[0] if ours else None
 
@@ -92,7 +86,7 @@ def draft(company: Company, entry: JournalEntry) -> Draft:
 def _body(company: Company, entry: JournalEntry, deferred: str, revenue: str) -> Json:
     return {
         "TxnDate": entry.date.isoformat(),
-        "DocNumber": number_of(entry.id),
+        "DocNumber": entry_number(entry.id),
         "PrivateNote": marker("journal_entry", entry.id),
         "Line": [_line(entry, "Debit", deferred), _line(entry, "Credit", revenue)],
         **company.currency(entry.currency),

@@ -1,12 +1,10 @@
-"""How a record of Membri is recognised in the books, and how names are compared.
+"""How a record of Membri is recognised in the books.
 
-What comes in: ids, notes and names. What goes out: markers and yes or no. Our marker is a word of
+What comes in: ids and notes. What goes out: markers and yes or no. Our marker is a word of
 the private note (of the notes, for a customer); people may write around it.
 """
 
 from __future__ import annotations
-
-import unicodedata
 
 from consumers.systems.quickbooks_online.faults import Json
 
@@ -28,13 +26,3 @@ def owner(row: Json, what: str) -> str:
     note = str(row.get("PrivateNote") or row.get("Notes") or "")
     words = [word for word in note.casefold().split() if word.startswith(start)]
     return words[0].removeprefix(start) if words else ""
-
-
-def clean_name(name: str) -> str:
-    """A name as it is sent: composed accents, no blanks around."""
-    return unicodedata.normalize("NFC", name).strip()
-
-
-def same_name(one: str, other: str) -> bool:
-    """As QuickBooks tells names apart: neither case nor the way accents are written counts."""
-    return clean_name(one).casefold() == clean_name(other).casefold()

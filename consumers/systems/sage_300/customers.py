@@ -12,9 +12,10 @@ from collections.abc import Iterator
 
 from consumers.errors import Rejected
 from consumers.system import Draft, Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems._keys import clean_name, same_name
 from consumers.systems.sage_300.company import Company, money
 from consumers.systems.sage_300.faults import Fault, Json
-from consumers.systems.sage_300.markers import CUSTOMER_MAX, clean_name, customer_number, same_name
+from consumers.systems.sage_300.markers import CUSTOMER_MAX, customer_number
 from consumers.systems.sage_300.odata import entity, equal
 from schemas.outcomes import Action
 from schemas.reasons import Reason

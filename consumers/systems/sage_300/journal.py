@@ -15,12 +15,13 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import Draft, DraftLine, Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems._keys import entry_number
 from consumers.systems.sage_300 import batches
 from consumers.systems.sage_300.batches import JOURNALS
 from consumers.systems.sage_300.company import Company, day, money
 from consumers.systems.sage_300.diagnosis import explained, problem
 from consumers.systems.sage_300.faults import Json
-from consumers.systems.sage_300.markers import entry_number, marker
+from consumers.systems.sage_300.markers import marker
 from consumers.systems.sage_300.odata import equal
 from consumers.systems.sage_300.posting import Plan, Posted, post, requests
 from schemas.money import ZERO, total

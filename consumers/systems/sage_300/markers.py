@@ -1,29 +1,17 @@
 """How a record of Membri is recognised in the books, and what numbers we give by ourselves.
 
-What comes in: ids, names and numbers. What goes out: markers, numbers, yes or no. The marker is
+What comes in: ids and numbers. What goes out: markers, numbers, yes or no. The marker is
 the whole description of a batch (60 characters), which the service can search by equality only.
 """
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
+from consumers.systems._keys import compact, digest, payment_number
 
 DESCRIPTION_MAX = 60
 CUSTOMER_MAX = 12
 NUMBER_MAX = 22
-_COMPACT_MAX = 32
 _WITHDRAWN = "NE PAS VALIDER/DO NOT POST "
-
-
-def _digest(record_id: str, size: int) -> str:
-    return hashlib.blake2b(record_id.encode(), digest_size=size).hexdigest()
-
-
-def compact(record_id: str) -> str:
-    """The id without dashes, at most 32 characters; a longer one is hashed."""
-    short = record_id.replace("-", "").casefold()
-    return short if len(short) <= _COMPACT_MAX else _digest(record_id, 16)
 
 
 def marker(what: str, record_id: str) -> str:
@@ -49,27 +37,12 @@ def customer_number(number: str) -> str:
 
 def document_number(number: str, record_id: str) -> str:
     """Membri's number in capitals; without one, 22 characters made from the id."""
-    return number.strip().upper() or f"M{_digest(record_id, 11)[:21]}".upper()
+    return number.strip().upper() or f"M{digest(record_id, 11)[:21]}".upper()
 
 
 def receipt_number(record_id: str) -> str:
     """The receipt's own number, 15 characters of 24: the same for every attempt."""
-    return f"MP-{_digest(record_id, 6)}".upper()
-
-
-def entry_number(record_id: str) -> str:
-    """The journal entry's reference, 16 characters: Membri gives it none, it must be findable."""
-    return f"RPA-{_digest(record_id, 6)}"  # revenus perçus d'avance
-
-
-def clean_name(name: str) -> str:
-    """A name as it is sent: composed accents, no blanks around."""
-    return unicodedata.normalize("NFC", name).strip()
-
-
-def same_name(one: str, other: str) -> bool:
-    """Neither case nor the way accents are written counts."""
-    return clean_name(one).casefold() == clean_name(other).casefold()
+    return payment_number(record_id).upper()
 
 
 def remote_id(customer: str, number: str) -> str:

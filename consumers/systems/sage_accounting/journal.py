@@ -12,11 +12,12 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems._keys import entry_number
 from consumers.systems.sage_accounting.company import Company, money, once, text_of
 from consumers.systems.sage_accounting.faults import Fault, Json, failure
 from consumers.systems.sage_accounting.fields import cut, limit
 from consumers.systems.sage_accounting.lists import kind
-from consumers.systems.sage_accounting.markers import marked, marker, short_key
+from consumers.systems.sage_accounting.markers import marked, marker
 from consumers.systems.sage_accounting.undoing import delete
 from schemas.money import ZERO, total
 from schemas.outcomes import Action
@@ -24,7 +25,6 @@ from schemas.reasons import Reason
 from schemas.records import JournalEntry
 from schemas.statuses import Entity
 
-PREFIX = "RPA"  # revenus perçus d'avance
 _ATTRIBUTES = "reference,date,description"
 _NOTHING = "0.00"
 
@@ -62,7 +62,7 @@ def _ours(company: Company, record_id: str, record: JournalEntry | None) -> Json
     if record is not None:
         day = record.date.isoformat()
         query = {"from_date": day, "to_date": day}
-    wanted = short_key(PREFIX, record_id)
+    wanted = entry_number(record_id)
     for row in company.client.rows("journals", _ATTRIBUTES, **query):
         if row.get("reference") == wanted:
             return company.client.read("journals", str(row["id"]))
@@ -106,7 +106,7 @@ def body(company: Company, task: Task, entry: JournalEntry) -> Json:
     return {
         **once(task, "create"),
         "date": entry.date.isoformat(),
-        "reference": short_key(PREFIX, entry.id),
+        "reference": entry_number(entry.id),
         "description": _description(said, marker("journal_entry", entry.id)),
         "journal_lines": [
             {

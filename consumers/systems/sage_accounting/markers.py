@@ -7,10 +7,10 @@ has no such text: there our reference, made from the record's id, says whose it 
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 
+from consumers.systems._keys import digest
 from consumers.systems.sage_accounting.faults import Json
 
 _BLANKS = " \u00a0\u2007\u202f"
@@ -22,7 +22,7 @@ def marker(what: str, record_id: str) -> str:
     longer than 36 characters is replaced by a digest of it, so that every marker fits."""
     known = record_id.casefold()
     if len(known) > 36:
-        known = hashlib.blake2b(known.encode(), digest_size=16).hexdigest()
+        known = digest(known, 16)
     return f"membri:{what}:{known}"
 
 
@@ -39,12 +39,6 @@ def owner(row: Json, what: str) -> str:
     """The id of the Membri record that the row belongs to; empty when it is none of ours."""
     start = f"membri:{what}:"
     return next((w.removeprefix(start) for w in _words(row) if w.startswith(start)), "")
-
-
-def short_key(prefix: str, record_id: str) -> str:
-    """A reference of ours: `prefix` and 12 hexadecimal characters that the record's id gives."""
-    digest = hashlib.blake2b(record_id.encode(), digest_size=6).hexdigest()
-    return f"{prefix}-{digest}"
 
 
 def clean_name(name: str) -> str:

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems._keys import PAYMENT_PREFIX, payment_number
 from consumers.systems.sage_accounting.company import (
     NEAR,
     NEAR_OF_ALL,
@@ -29,7 +30,6 @@ from consumers.systems.sage_accounting.company import (
 )
 from consumers.systems.sage_accounting.faults import SETTLED, Fault, Json, failure
 from consumers.systems.sage_accounting.lists import Purpose, kind
-from consumers.systems.sage_accounting.markers import short_key
 from consumers.systems.sage_accounting.standing import is_draft, is_void
 from consumers.systems.sage_accounting.undoing import delete
 from schemas.money import ZERO, total
@@ -37,7 +37,6 @@ from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Payment
 
-PREFIX = "MP"
 _ATTRIBUTES = "reference,date,total_amount,contact"
 
 
@@ -51,12 +50,12 @@ def find(company: Company, lookup: Lookup) -> Found | None:
         row = _search(company, lookup, record)
     if row is None:
         return None
-    mine = row.get("reference") == short_key(PREFIX, lookup.record_id)
+    mine = row.get("reference") == payment_number(lookup.record_id)
     found: tuple[str, ...] = ()
     if record is not None:
         found = _differences(row, record, lookup.customer.remote_id if lookup.customer else "")
     other = str(row.get("reference") or "")
-    if not mine and other.startswith(f"{PREFIX}-") and other != lookup.reference:
+    if not mine and other.startswith(PAYMENT_PREFIX) and other != lookup.reference:
         found = (*found, f"it is another Membri payment, {other}")
     return Found(_ref(row), by_marker=mine, differences=found)
 
@@ -69,7 +68,7 @@ def _search(company: Company, lookup: Lookup, record: Payment | None) -> Json | 
     if not query:
         return client.read("contact_payments", lookup.reference) if lookup.reference else None
     rows = client.rows("contact_payments", _ATTRIBUTES, **query)
-    for wanted in (short_key(PREFIX, lookup.record_id), lookup.reference):
+    for wanted in (payment_number(lookup.record_id), lookup.reference):
         held = [row for row in rows if wanted and row.get("reference") == wanted]
         if len(held) > 1:
             told = "; ".join(f"{_words(row)} (Id {row['id']})" for row in held)
@@ -128,7 +127,7 @@ def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
             return _receipt(row, payment, contact_id, Action.CREATED)
     # An earlier try that was still running may have paid it since we looked.
     row_there = _search(company, _lookup(task, payment), payment)
-    if row_there is None or row_there.get("reference") != short_key(PREFIX, payment.id):
+    if row_there is None or row_there.get("reference") != payment_number(payment.id):
         raise refusal
     return _receipt(row_there, payment, contact_id, Action.ADOPTED)
 
@@ -162,7 +161,7 @@ def body(
         **_mapped(company, payment),
         "date": payment.date.isoformat(),
         "total_amount": text_of(payment.amount),
-        "reference": short_key(PREFIX, payment.id),
+        "reference": payment_number(payment.id),
         "allocated_artefacts": [
             {"artefact_id": number, "amount": text_of(amount)} for number, amount in allocated
         ],
@@ -232,7 +231,7 @@ def _differences(row: Json, payment: Payment, contact_id: str) -> tuple[str, ...
     held = money(row, "total_amount")
     if held != payment.amount:
         found.append(f"total: Sage {held} ≠ Membri {payment.amount}")
-    if row.get("reference") == short_key(PREFIX, payment.id):
+    if row.get("reference") == payment_number(payment.id):
         put = total(money(one, "amount") for one in row.get("allocated_artefacts") or [])
         expected = total(one.amount for one in payment.allocations)
         if put < expected:
