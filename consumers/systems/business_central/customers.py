@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from consumers.errors import Rejected, Transient
 from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems._keys import clean_name, same_name
+from consumers.systems._problems import refused_by
 from consumers.systems.business_central.client import quoted
 from consumers.systems.business_central.company import Company, money, two_lines, without_empty
 from consumers.systems.business_central.faults import SAME_KEY, STALE, Fault, Json, failure
@@ -94,10 +95,7 @@ def check(company: Company, account: Account) -> Iterator[Problem]:
     if account.email and not re.fullmatch(r"[^@\s;]+@[^@\s;]+\.[^@\s;]+", account.email):
         yield Problem(Reason.INVALID_FIELD, "email", account.email)
     yield from company.foreign_currency(account.currency)
-    try:
-        company.country(address.country, "address.country")
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from refused_by(lambda: company.country(address.country, "address.country"))
 
 
 def transfer(company: Company, task: Task, account: Account) -> Receipt:

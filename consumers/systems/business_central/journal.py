@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Problem, Receipt, Task
+from consumers.systems._problems import not_positive, refused_by
 from consumers.systems.business_central import posting
 from consumers.systems.business_central.batches import ENTRIES, Wanted
 from consumers.systems.business_central.company import Company, without_empty
@@ -21,7 +22,6 @@ from consumers.systems.business_central.faults import Json
 from consumers.systems.business_central.fields import LIMITS
 from consumers.systems.business_central.keys import batch_code, code, entry_number
 from consumers.systems.business_central.posting import Journalled
-from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import JournalEntry
 
@@ -47,12 +47,8 @@ def check(company: Company, entry: JournalEntry) -> Iterator[Problem]:
     """Posting dates, currency, amount and accounts."""
     yield from company.posting_dates(entry.date)
     yield from company.only_home_currency(entry.currency)
-    if entry.amount <= ZERO:
-        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{entry.amount}")
-    try:
-        journalled(company, entry)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from not_positive(entry)
+    yield from refused_by(lambda: journalled(company, entry))
 
 
 def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems._problems import not_positive, refused_by
 from consumers.systems.business_central import posting
 from consumers.systems.business_central.batches import PAYMENTS, Wanted
 from consumers.systems.business_central.company import Company, without_empty
@@ -59,17 +60,11 @@ def check(company: Company, payment: Payment) -> Iterator[Problem]:
     yield from too_long(
         {"number": (code(payment.number), "customerPayments.externalDocumentNumber")}
     )
-    if payment.amount <= ZERO:
-        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{payment.amount}")
-    for number, allocation in enumerate(payment.allocations):
-        if allocation.amount <= ZERO:
-            field = f"allocations.{number}.amount"
-            yield Problem(Reason.AMOUNT_NOT_POSITIVE, field, f"{allocation.amount}")
-    try:
-        company.account(company.accounts.deposit, "accounts.deposit")
-        _method(company, payment)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from not_positive(payment)
+    yield from refused_by(
+        lambda: company.account(company.accounts.deposit, "accounts.deposit"),
+        lambda: _method(company, payment),
+    )
 
 
 def transfer(company: Company, task: Task, payment: Payment) -> Receipt:

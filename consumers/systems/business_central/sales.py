@@ -18,6 +18,7 @@ from typing import Literal
 from consumers.errors import Rejected
 from consumers.system import DraftLine, Problem
 from consumers.systems._keys import same_name
+from consumers.systems._problems import refused_by
 from consumers.systems._taxes import treatments
 from consumers.systems.business_central.company import Company, money, two_lines, without_empty
 from consumers.systems.business_central.faults import Json
@@ -76,10 +77,7 @@ def check(company: Company, invoice: Invoice) -> Iterator[Problem]:
         yield Problem(Reason.TOO_LONG, "lines", f"{len(invoice.lines)} > {LINES_MAX}")
     if invoice.total < 0:
         yield Problem(Reason.AMOUNT_NOT_POSITIVE, "total", f"{invoice.total}")
-    try:
-        body(company, invoice, "")
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from refused_by(lambda: body(company, invoice, ""))
 
 
 def body(company: Company, invoice: Invoice, customer_id: str, corrected_id: str = "") -> Json:

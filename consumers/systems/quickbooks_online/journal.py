@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from consumers.errors import Rejected
 from consumers.system import Draft, DraftLine, Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems._keys import entry_number
+from consumers.systems._problems import not_positive, refused_by
 from consumers.systems.quickbooks_online.client import quoted
 from consumers.systems.quickbooks_online.company import Company, money, ref_id, request_id
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
@@ -49,12 +50,8 @@ def check(company: Company, entry: JournalEntry) -> Iterator[Problem]:
     """Closed period, currency, amount and accounts."""
     yield from company.closed_period(entry.date)
     yield from company.foreign_currency(entry.currency)
-    if entry.amount <= ZERO:
-        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{entry.amount}")
-    try:
-        _accounts(company)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from not_positive(entry)
+    yield from refused_by(lambda: _accounts(company))
 
 
 def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import Draft, DraftLine, Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.systems._problems import not_positive, refused_by
 from consumers.systems.quickbooks_online.client import quoted
 from consumers.systems.quickbooks_online.company import (
     PENDING,
@@ -74,16 +75,8 @@ def check(company: Company, payment: Payment) -> Iterator[Problem]:
     yield from company.closed_period(payment.date)
     yield from company.foreign_currency(payment.currency)
     yield from too_long(payment.entity, {"number": payment.number})
-    if payment.amount <= ZERO:
-        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{payment.amount}")
-    for number, allocation in enumerate(payment.allocations):
-        if allocation.amount <= ZERO:
-            field = f"allocations.{number}.amount"
-            yield Problem(Reason.AMOUNT_NOT_POSITIVE, field, f"{allocation.amount}")
-    try:
-        _mapped(company, payment)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from not_positive(payment)
+    yield from refused_by(lambda: _mapped(company, payment))
 
 
 def transfer(company: Company, task: Task, payment: Payment) -> Receipt:

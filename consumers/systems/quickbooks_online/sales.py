@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import DraftLine, Problem
+from consumers.systems._problems import refused_by
 from consumers.systems._taxes import Treatment, treatments
 from consumers.systems.quickbooks_online.company import (
     Company,
@@ -49,11 +50,7 @@ def check(company: Company, invoice: Invoice) -> Iterator[Problem]:
         values[f"lines.{number}.{name}"] = getattr(line, name)
     yield from too_long(invoice.entity, values)
     yield from _check_lines(invoice)
-    try:
-        tax_codes(company, invoice)
-        item_of(company, invoice)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from refused_by(lambda: tax_codes(company, invoice), lambda: item_of(company, invoice))
 
 
 def _check_lines(invoice: Invoice) -> Iterator[Problem]:

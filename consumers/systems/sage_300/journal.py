@@ -16,6 +16,7 @@ from decimal import Decimal
 from consumers.errors import Rejected
 from consumers.system import Draft, DraftLine, Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems._keys import entry_number
+from consumers.systems._problems import not_positive, refused_by
 from consumers.systems.sage_300 import batches
 from consumers.systems.sage_300.batches import JOURNALS
 from consumers.systems.sage_300.company import Company, day, money
@@ -61,12 +62,8 @@ def check(company: Company, entry: JournalEntry) -> Iterator[Problem]:
     """Period, currency, amount and accounts."""
     yield from company.closed_period(entry.date, "GL")
     yield from company.foreign_currency(entry.currency)
-    if entry.amount <= ZERO:
-        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{entry.amount}")
-    try:
-        _accounts(company)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from not_positive(entry)
+    yield from refused_by(lambda: _accounts(company))
 
 
 def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:

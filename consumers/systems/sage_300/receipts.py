@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import Problem
+from consumers.systems._problems import not_positive, refused_by
 from consumers.systems.sage_300.batches import RECEIPTS
 from consumers.systems.sage_300.company import Company, day, kept_otherwise, money
 from consumers.systems.sage_300.faults import Json
@@ -32,17 +33,8 @@ def check(company: Company, payment: Payment) -> Iterator[Problem]:
     yield from company.too_long(
         Entity.PAYMENT, {"number": (payment.number, f"{_ENTRY}.EntryReference")}
     )
-    if payment.amount <= ZERO:
-        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{payment.amount}")
-    for number, allocation in enumerate(payment.allocations):
-        if allocation.amount <= ZERO:
-            field = f"allocations.{number}.amount"
-            yield Problem(Reason.AMOUNT_NOT_POSITIVE, field, f"{allocation.amount}")
-    try:
-        bank(company)
-        _payment_code(company, payment)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from not_positive(payment)
+    yield from refused_by(lambda: bank(company), lambda: _payment_code(company, payment))
 
 
 def body(

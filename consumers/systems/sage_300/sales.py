@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import DraftLine, Problem
+from consumers.systems._problems import refused_by
 from consumers.systems.sage_300.company import Company, day, kept_otherwise, money
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.lists import TERMS, is_usable
@@ -44,12 +45,11 @@ def check(company: Company, invoice: Invoice) -> Iterator[Problem]:
         yield Problem(Reason.MISSING_FIELD, "lines")
     if invoice.total < ZERO:
         yield Problem(Reason.AMOUNT_NOT_POSITIVE, "total", f"{invoice.total}")
-    try:
-        _classes(company, invoice)
-        company.revenue(invoice.type)
-        _terms(company)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from refused_by(
+        lambda: _classes(company, invoice),
+        lambda: company.revenue(invoice.type),
+        lambda: _terms(company),
+    )
 
 
 def body(company: Company, invoice: Invoice, customer: str, apply_to: str = "") -> Json:

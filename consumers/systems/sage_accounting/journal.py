@@ -13,13 +13,14 @@ from decimal import Decimal
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems._keys import entry_number
+from consumers.systems._problems import not_positive, refused_by
 from consumers.systems.sage_accounting.company import Company, money, once, text_of
 from consumers.systems.sage_accounting.faults import Fault, Json, failure
 from consumers.systems.sage_accounting.fields import cut, limit
 from consumers.systems.sage_accounting.lists import kind
 from consumers.systems.sage_accounting.markers import marked, marker
 from consumers.systems.sage_accounting.undoing import delete
-from schemas.money import ZERO, total
+from schemas.money import total
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import JournalEntry
@@ -73,12 +74,8 @@ def check(company: Company, entry: JournalEntry) -> Iterator[Problem]:
     """Closed period, currency, amount and accounts."""
     yield from company.closed_period(entry.date)
     yield from company.foreign_currency(entry.currency)
-    if entry.amount <= ZERO:
-        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{entry.amount}")
-    try:
-        accounts(company)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from not_positive(entry)
+    yield from refused_by(lambda: accounts(company))
 
 
 def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:

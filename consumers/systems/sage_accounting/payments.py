@@ -15,6 +15,7 @@ from decimal import Decimal
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems._keys import PAYMENT_PREFIX, payment_number
+from consumers.systems._problems import not_positive, refused_by
 from consumers.systems.sage_accounting.company import (
     NEAR,
     NEAR_OF_ALL,
@@ -89,20 +90,12 @@ def check(company: Company, payment: Payment) -> Iterator[Problem]:
     """Everything that Sage would refuse, as far as it can be known without writing."""
     yield from company.closed_period(payment.date)
     yield from company.foreign_currency(payment.currency)
-    if payment.amount <= ZERO:
-        yield Problem(Reason.AMOUNT_NOT_POSITIVE, "amount", f"{payment.amount}")
-    for number, allocation in enumerate(payment.allocations):
-        if allocation.amount <= ZERO:
-            field = f"allocations.{number}.amount"
-            yield Problem(Reason.AMOUNT_NOT_POSITIVE, field, f"{allocation.amount}")
+    yield from not_positive(payment)
     put = total(one.amount for one in payment.allocations)
     if put < payment.amount and company.surely_limited:
         detail = f"{payment.amount} > {put}: a receipt must be put whole on invoices"
         yield Problem(Reason.EDITION_LIMIT, "amount", detail)
-    try:
-        _mapped(company, payment)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from refused_by(lambda: _mapped(company, payment))
 
 
 def transfer(company: Company, task: Task, payment: Payment) -> Receipt:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from consumers.errors import Rejected
 from consumers.system import DraftLine, Problem, Task
+from consumers.systems._problems import refused_by
 from consumers.systems._taxes import GST, QST, Treatment
 from consumers.systems.sage_accounting.company import (
     Company,
@@ -62,11 +63,10 @@ def check(company: Company, invoice: Invoice) -> Iterator[Problem]:
     yield from _unshared(invoice)
     if refused_credit_note(company, invoice):
         yield Problem(Reason.EDITION_LIMIT, "kind", "limited_credit_notes = refuse")
-    try:
-        tax_rates(company, [taxed.treatment for taxed in line_taxes(invoice)])
-        income_account(company, invoice)
-    except Rejected as error:
-        yield Problem(error.reason, error.field, error.detail)
+    yield from refused_by(
+        lambda: tax_rates(company, [taxed.treatment for taxed in line_taxes(invoice)]),
+        lambda: income_account(company, invoice),
+    )
 
 
 def _unshared(invoice: Invoice) -> Iterator[Problem]:
