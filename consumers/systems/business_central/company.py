@@ -13,9 +13,10 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import AccountsSettings, Problem
+from consumers.systems._lists import RECHECK_S
 from consumers.systems.business_central.client import Client
 from consumers.systems.business_central.faults import Fault, Json, failure
-from consumers.systems.business_central.lists import RECHECK_S, LedgerSetup, Lists, postable
+from consumers.systems.business_central.lists import LedgerSetup, Lists, postable
 from consumers.systems.business_central.settings import Connection
 from schemas.chapters import ChapterSettings
 from schemas.money import Currency

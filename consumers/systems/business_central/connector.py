@@ -77,7 +77,7 @@ class BusinessCentral:
         )  # fmt: skip
         in_flight = threading.BoundedSemaphore(connection.in_flight)
         self._shared = Shared(connection, self._tokens, route, in_flight)
-        self._lists = Lists(clock)
+        self._lists = Lists(TITLE, clock)
         self._clients = Clients(lambda: Client(self._shared))
         self._budget_s = _REQUESTS_A_CALL * connection.timeout_s
 

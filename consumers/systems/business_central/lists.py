@@ -8,20 +8,16 @@ corrected the books.
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from consumers.errors import Unavailable
+from consumers.systems._lists import DAY_S, RECHECK_S, KeptLists
 from consumers.systems.business_central.client import Client, quoted
 from consumers.systems.business_central.faults import Json
 from consumers.systems.business_central.keys import code, is_guid, plain_enum
 from schemas.reasons import SystemReason
 
-DAY_S = 86_400.0
-RECHECK_S = 30.0
-T = TypeVar("T")
 ShortList = Literal[
     "countriesRegions", "currencies", "paymentMethods", "paymentTerms", "taxAreas", "taxGroups"
 ]
@@ -59,17 +55,8 @@ def date_of(row: Json, name: str) -> dt.date | None:
     return None if text == _NO_DATE else dt.date.fromisoformat(text)
 
 
-class Lists:
+class Lists(KeptLists):
     """The cached lists of one company, shared by all threads."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._held: dict[tuple[str, ...], tuple[float, Any]] = {}
-
-    def forget(self) -> None:
-        """The next questions read the books again."""
-        self._held.clear()
 
     def setup(self, client: Client, max_age_s: float = DAY_S) -> LedgerSetup:
         """Raises Unavailable, Transient."""
@@ -96,25 +83,6 @@ class Lists:
     def rows(self, client: Client, resource: ShortList, max_age_s: float = DAY_S) -> list[Json]:
         """The whole of a short list. Raises Unavailable, Transient."""
         return self._cached(client, (resource,), max_age_s, lambda: client.select(resource))
-
-    def _cached(
-        self, client: Client, key: tuple[str, ...], max_age_s: float, load: Callable[[], T]
-    ) -> T:
-        if not self._lock.acquire(timeout=client.left_s()):
-            raise Unavailable(
-                SystemReason.UNREACHABLE,
-                "Business Central has not answered yet what another record asked of its lists",
-            )
-        try:
-            held = self._held.get(key)
-            if held is not None and self._clock() - held[0] < max_age_s:
-                found: T = held[1]
-                return found
-            value = load()
-            self._held[key] = (self._clock(), value)
-            return value
-        finally:
-            self._lock.release()
 
 
 def _setup(client: Client) -> LedgerSetup:

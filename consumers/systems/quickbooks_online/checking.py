@@ -11,11 +11,11 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
 
 from consumers.system import SettingCheck
+from consumers.systems._lists import RECHECK_S
 from consumers.systems._taxes import RATES, Treatment
 from consumers.systems.quickbooks_online.client import Kind, quoted
 from consumers.systems.quickbooks_online.company import Company, ref_id
 from consumers.systems.quickbooks_online.faults import Json
-from consumers.systems.quickbooks_online.lists import RECHECK_S
 from consumers.systems.quickbooks_online.taxes import TaxCode, UnknownTax
 from schemas.reasons import SettingReason
 from schemas.records import DUES

@@ -137,6 +137,10 @@ class Client(QuickBooks):  # type: ignore[misc]  # its base has no types
         with self._exchange.within(seconds):
             yield
 
+    def left_s(self) -> float:
+        """Seconds left of the time given by `within`. Raises Transient when there are none."""
+        return self._exchange.left_s()
+
     # --- verbs ------------------------------------------------------------------------------
 
     def read(self, kind: Kind, remote_id: str) -> Json | None:

@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import Any
 
 from consumers.system import AccountsSettings, Problem, Task
+from consumers.systems._lists import RECHECK_S
 from consumers.systems.quickbooks_online.client import Client, Kind
 from consumers.systems.quickbooks_online.faults import Json
 from consumers.systems.quickbooks_online.fields import ADDRESS_LINES
-from consumers.systems.quickbooks_online.lists import RECHECK_S, Lists, Preferences
+from consumers.systems.quickbooks_online.lists import Lists, Preferences
 from consumers.systems.quickbooks_online.settings import Connection
 from schemas.chapters import ChapterSettings
 from schemas.money import Currency

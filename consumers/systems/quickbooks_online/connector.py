@@ -68,7 +68,7 @@ class QuickBooksOnline:
         limits = {1.0: connection.requests_per_s, 60.0: connection.requests_per_min}
         throttle = Throttle(limits, title=TITLE, clock=monotonic, sleep=sleep)
         self._shared = Shared(connection, self._tokens, throttle, setup.observer, clock, monotonic)
-        self._lists = Lists(setup.accounts, clock)
+        self._lists = Lists(TITLE, clock)
         self._clients = Clients(lambda: Client(self._shared))
         self._budget_s = _REQUESTS_A_CALL * connection.timeout_s
 

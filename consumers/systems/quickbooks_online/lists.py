@@ -8,19 +8,14 @@ older than half a minute, since somebody may just have corrected the books.
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from consumers.system import AccountsSettings
+from consumers.systems._lists import DAY_S, RECHECK_S, KeptLists
 from consumers.systems.quickbooks_online.client import Client, quoted
 from consumers.systems.quickbooks_online.faults import Json
 from consumers.systems.quickbooks_online.taxes import TaxCodes
 
-DAY_S = 86_400.0
-RECHECK_S = 30.0
-T = TypeVar("T")
 ListKind = Literal["Account", "Item", "PaymentMethod", "Term"]
 
 
@@ -53,23 +48,13 @@ class Preferences:
         )
 
 
-class Lists:
+class Lists(KeptLists):
     """The cached lists of one company, shared by all threads."""
-
-    def __init__(self, accounts: AccountsSettings, clock: Callable[[], float]) -> None:
-        self.accounts = accounts
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._held: dict[tuple[str, ...], tuple[float, Any]] = {}
-
-    def forget(self) -> None:
-        """The next questions read the books again."""
-        with self._lock:
-            self._held.clear()
 
     def preferences(self, client: Client, max_age_s: float = DAY_S) -> Preferences:
         """Raises Unavailable, Transient."""
         return self._cached(
+            client,
             ("Preferences",),
             max_age_s,
             lambda: Preferences.read(client.singleton("Preferences", "preferences")),
@@ -78,6 +63,7 @@ class Lists:
     def tax_codes(self, client: Client, max_age_s: float = DAY_S) -> TaxCodes:
         """Raises Unavailable, Transient."""
         return self._cached(
+            client,
             ("TaxCode",),
             max_age_s,
             lambda: TaxCodes(client.select("TaxCode"), client.select("TaxRate")),
@@ -89,20 +75,10 @@ class Lists:
         Raises Unavailable, Transient.
         """
         key = (kind, value)
-        found = self._cached(key, DAY_S, lambda: _entry(client, kind, value))
+        found = self._cached(client, key, DAY_S, lambda: _entry(client, kind, value))
         if found is None:
-            found = self._cached(key, RECHECK_S, lambda: _entry(client, kind, value))
+            found = self._cached(client, key, RECHECK_S, lambda: _entry(client, kind, value))
         return found
-
-    def _cached(self, key: tuple[str, ...], max_age_s: float, load: Callable[[], T]) -> T:
-        with self._lock:
-            held = self._held.get(key)
-            if held is not None and self._clock() - held[0] < max_age_s:
-                found: T = held[1]
-                return found
-            value = load()
-            self._held[key] = (self._clock(), value)
-            return value
 
 
 def _entry(client: Client, kind: ListKind, value: str) -> Json | None:

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from consumers.errors import Rejected
 from consumers.system import DraftLine, Problem
+from consumers.systems._lists import RECHECK_S
 from consumers.systems._problems import refused_by
 from consumers.systems._taxes import Treatment, treatments
 from consumers.systems.quickbooks_online.company import (
@@ -25,7 +26,6 @@ from consumers.systems.quickbooks_online.company import (
 )
 from consumers.systems.quickbooks_online.faults import Json
 from consumers.systems.quickbooks_online.fields import cut, too_long
-from consumers.systems.quickbooks_online.lists import RECHECK_S
 from consumers.systems.quickbooks_online.markers import marker
 from consumers.systems.quickbooks_online.taxes import TaxCode, UnknownTax, computed, override
 from schemas.money import ZERO, cents, total

@@ -14,18 +14,12 @@ from typing import Literal
 
 from consumers.errors import Rejected
 from consumers.system import AccountsSettings, Problem
+from consumers.systems._lists import DAY_S, RECHECK_S
 from consumers.systems.sage_300 import periods
 from consumers.systems.sage_300.client import Client
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.fields import Limits
-from consumers.systems.sage_300.lists import (
-    ACCOUNTS,
-    DAY_S,
-    DISTRIBUTIONS,
-    RECHECK_S,
-    Lists,
-    is_usable,
-)
+from consumers.systems.sage_300.lists import ACCOUNTS, DISTRIBUTIONS, Lists, is_usable
 from consumers.systems.sage_300.settings import Connection
 from consumers.systems.sage_300.taxes import Taxes, UnknownTax, read_taxes
 from schemas.chapters import ChapterSettings

@@ -88,7 +88,7 @@ class Sage300:
         )
         credentials = Credentials(connection, monotonic)
         self._shared = Shared(connection, credentials, throttle, route)
-        self._lists = Lists(clock)
+        self._lists = Lists(TITLE, clock)
         self._limits = Limits(connection)
         self._clients = Clients(lambda: Client(self._shared))
         self._writing = threading.Lock()

@@ -14,9 +14,10 @@ from decimal import Decimal, InvalidOperation
 
 from consumers.errors import Rejected, Transient
 from consumers.system import AccountsSettings, Problem, RemoteRef, Task
+from consumers.systems._lists import RECHECK_S
 from consumers.systems.sage_accounting.client import Client
 from consumers.systems.sage_accounting.faults import Json
-from consumers.systems.sage_accounting.lists import RECHECK_S, Lists
+from consumers.systems.sage_accounting.lists import Lists
 from consumers.systems.sage_accounting.settings import Connection
 from schemas.chapters import ChapterSettings
 from schemas.money import CENT, Currency

@@ -91,7 +91,7 @@ class SageAccounting:
             monotonic=monotonic,
         )
         self._shared = Shared(connection, self._tokens, route, threading.RLock())
-        self._lists = Lists(setup.accounts, clock)
+        self._lists = Lists(TITLE, clock)
         self._clients = Clients(lambda: Client(self._shared))
         self._budget_s = _REQUESTS_A_CALL * connection.timeout_s
 

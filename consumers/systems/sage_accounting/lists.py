@@ -9,22 +9,16 @@ Resources: Sage page, section 4.
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from consumers.errors import Transient
-from consumers.system import AccountsSettings
+from consumers.systems._lists import DAY_S, RECHECK_S, KeptLists
 from consumers.systems.sage_accounting.client import Client, Resource
 from consumers.systems.sage_accounting.faults import Json
 from consumers.systems.sage_accounting.taxes import RATE_ATTRIBUTES, TaxRates
 
-DAY_S = 86_400.0
-RECHECK_S = 30.0
 LIMITED = frozenset({"START", "MICRO"})
 """Subscriptions of the limited edition; Sage's pages disagree about the others (section 4)."""
-T = TypeVar("T")
 Purpose = Literal["sales", "journals", "bank", "method"]
 _KINDS: dict[Purpose, tuple[Resource, str]] = {
     "sales": ("ledger_accounts", "ledger account visible in sales"),
@@ -91,19 +85,8 @@ def _day(value: object) -> dt.date | None:
     return dt.date.fromisoformat(str(value)[:10]) if value else None
 
 
-class Lists:
+class Lists(KeptLists):
     """The cached lists of one company, shared by all threads."""
-
-    def __init__(self, accounts: AccountsSettings, clock: Callable[[], float]) -> None:
-        self.accounts = accounts
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._held: dict[tuple[str, ...], tuple[float, Any]] = {}
-
-    def forget(self) -> None:
-        """The next questions read the books again."""
-        with self._lock:
-            self._held.clear()
 
     def subscription(self, client: Client, max_age_s: float = DAY_S) -> Subscription:
         """Raises Unavailable, Transient."""
@@ -145,22 +128,6 @@ class Lists:
             max_age_s,
             lambda: client.rows(resource, _ATTRIBUTES[resource], **query),
         )
-
-    def _cached(
-        self, client: Client, key: tuple[str, ...], max_age_s: float, load: Callable[[], T]
-    ) -> T:
-        if not self._lock.acquire(timeout=client.left_s()):
-            raise Transient("Sage's lists are still being read for another record")
-        try:
-            held = self._held.get(key)
-            if held is not None and 0 <= self._clock() - held[0] < max_age_s:
-                found: T = held[1]
-                return found
-            value = load()
-            self._held[key] = (self._clock(), value)
-            return value
-        finally:
-            self._lock.release()
 
 
 def kind(purpose: Purpose) -> str:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from consumers.errors import Rejected
 from consumers.system import DraftLine, Problem, Task
+from consumers.systems._lists import RECHECK_S
 from consumers.systems._problems import refused_by
 from consumers.systems._taxes import GST, QST, Treatment
 from consumers.systems.sage_accounting.company import (
@@ -27,7 +28,7 @@ from consumers.systems.sage_accounting.company import (
 )
 from consumers.systems.sage_accounting.faults import Fault, Json, failure
 from consumers.systems.sage_accounting.fields import cut, too_long
-from consumers.systems.sage_accounting.lists import RECHECK_S, kind
+from consumers.systems.sage_accounting.lists import kind
 from consumers.systems.sage_accounting.markers import marked, marker
 from consumers.systems.sage_accounting.taxes import TaxRate, UnknownTax, line_taxes
 from schemas.money import CENT, ZERO, total
