@@ -14,7 +14,8 @@ from consumers.systems.sage_accounting.client import Client
 from consumers.systems.sage_accounting.connector import SageAccounting
 from consumers.systems.sage_accounting.settings import Connection
 from schemas.chapters import ChapterSettings
-from schemas.facts import Fact
+from tests.integration import queued_answers
+from tests.integration.queued_answers import QueuedAnswers
 
 BUSINESS = "b" * 32
 MADE = {"id": "x", "created_at": "2100-01-01T00:00:00Z"}
@@ -22,29 +23,23 @@ ECHO = {"x_request_id": "req-7", "X-Business": BUSINESS}
 
 
 def answered(content: Any, status: int = 200, **headers: str) -> Response:
-    body = content if isinstance(content, str | bytes) else json.dumps(content)
-    return Response(body, status, {**ECHO, **headers})
+    return queued_answers.answered(content, status, **{**ECHO, **headers})
 
 
 def error(message: str, code: str = "RecordInvalid") -> list[dict[str, str]]:
     return [{"$dataCode": code, "$message": message, "$source": "base"}]
 
 
-class World:
-    """A server whose answers a test queues; the last one is repeated."""
+class World(QueuedAnswers):
+    """Sage, its token service and the token file of a chapter."""
 
     def __init__(self, server: HTTPServer, folder: Path) -> None:
-        self.server = server
+        super().__init__(server, "/v3.1/", ("GET", "POST", "PUT", "DELETE"))
         self.path = folder / "token.json"
-        self.requests: list[Request] = []
-        self.answers: list[Response] = []
-        self.facts: list[Fact] = []
         self.refreshed: list[str] = []
         late = {"expires_at": 4_000_000_000, "refresh_expires_at": 4_000_000_000}
         tokens = {"access_token": "access-1", "refresh_token": "refresh-1", **late}
         self.path.write_text(json.dumps(tokens), encoding="utf-8")
-        for method in ("GET", "POST", "PUT", "DELETE"):
-            server.expect_request(_Under("/v3.1/"), method=method).respond_with_handler(self._api)
         server.expect_request("/token", method="POST").respond_with_handler(self._token)
         self.connection = Connection.model_validate(
             {
@@ -57,13 +52,6 @@ class World:
                 "timeout_s": 2,
             }
         )
-        self.connectors: list[SageAccounting] = []
-
-    def _api(self, request: Request) -> Response:
-        request.get_data()
-        self.requests.append(request)
-        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return Response(found.get_data(), found.status_code, dict(found.headers))
 
     def _token(self, request: Request) -> Response:
         self.refreshed.append(request.form["refresh_token"])
@@ -76,31 +64,15 @@ class World:
         }
         return Response(json.dumps(content), mimetype="application/json")
 
-    def answer(self, *answers: Response) -> None:
-        self.answers = list(answers)
-
     def connector(self, **values: Any) -> SageAccounting:
         connection = self.connection.model_copy(update=values)
         setup = Setup(
             *("montreal", connection, AccountsSettings(), ChapterSettings(), self.facts.append)
         )
         made = SageAccounting(setup)
-        self.connectors.append(made)
+        self.opened.append(made)
         return made
 
     def client(self, **values: Any) -> Client:
         with self.connector(**values)._company() as company:
             return company.client
-
-
-class _Under:
-    """Matches every path below a prefix."""
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, str) and other.startswith(self._prefix)
-
-    def __hash__(self) -> int:
-        return hash(self._prefix)

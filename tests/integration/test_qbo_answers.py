@@ -20,8 +20,7 @@ from tests.integration.qbo_answers import FOUND, World, answered, fault
 def world(httpserver: HTTPServer, tmp_path: Path) -> Iterator[World]:
     made = World(httpserver, tmp_path)
     yield made
-    for client in made.made:
-        client.close()
+    made.close()
 
 
 THROTTLED = {

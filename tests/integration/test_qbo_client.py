@@ -24,8 +24,7 @@ from tests.integration.qbo_answers import FOUND, World, answered, fault
 def world(httpserver: HTTPServer, tmp_path: Path) -> Iterator[World]:
     made = World(httpserver, tmp_path)
     yield made
-    for client in made.made:
-        client.close()
+    made.close()
 
 
 def test_a_read_asks_for_json_minor_version_75_and_sends_the_token(world: World) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
 import traceback
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,7 +11,7 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+from werkzeug import Response
 
 from consumers.errors import OutcomeUnknown, Transient, Unavailable
 from consumers.systems._exchange import Route
@@ -23,25 +21,23 @@ from consumers.systems.sage_300.credentials import Credentials
 from consumers.systems.sage_300.faults import Bug, Fault, ServerFailed
 from consumers.systems.sage_300.odata import entity, equal
 from consumers.systems.sage_300.settings import Connection
-from schemas.facts import ApiCall, Fact
+from schemas.facts import ApiCall
 from schemas.reasons import SystemReason
+from tests.integration.queued_answers import QueuedAnswers, answered
 
 PASSWORD = "PÂSS-word:1"
 CUSTOMER = entity("AR/ARCustomers", key="M1")
 
 
-class Server:
-    """A Web API whose answers a test queues; the last one is repeated."""
+class Server(QueuedAnswers):
+    """A Web API, and clients on it."""
 
     def __init__(self, server: HTTPServer, folder: Path) -> None:
-        self.requests: list[Request] = []
-        self.answers: list[Response] = []
-        self.facts: list[Fact] = []
+        super().__init__(server, "/Sage300WebApi/")
         self.seconds = 0.0
         self.password_file = folder / "password"
         self.password_file.write_text(PASSWORD, encoding="utf-8")
         self.root = server.url_for("/Sage300WebApi/v1.0/-/ERABLE")
-        server.expect_request(re.compile("/Sage300WebApi/")).respond_with_handler(self._answer)
         self.connection = Connection.model_validate(
             {
                 "base_url": self.root,
@@ -52,13 +48,6 @@ class Server:
                 "timeout_s": 0.5,
             }
         )
-        self.made: list[Client] = []
-
-    def _answer(self, request: Request) -> Response:
-        request.get_data()
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return Response(answer.get_data(), answer.status_code, dict(answer.headers))
 
     def client(self) -> Client:
         throttle = Throttle({1.0: 100}, title="Sage 300", clock=lambda: self.seconds)
@@ -68,13 +57,8 @@ class Server:
         )
         credentials = Credentials(self.connection, lambda: self.seconds)
         made = Client(Shared(self.connection, credentials, throttle, route))
-        self.made.append(made)
+        self.opened.append(made)
         return made
-
-
-def answered(content: Any, status: int = 200, **headers: str) -> Response:
-    body = content if isinstance(content, str | bytes) else json.dumps(content)
-    return Response(body, status, headers)
 
 
 def refused(code: str, status: int, text: str = "No.", **headers: str) -> Response:
@@ -86,8 +70,7 @@ def refused(code: str, status: int, text: str = "No.", **headers: str) -> Respon
 def server(httpserver: HTTPServer, tmp_path: Path) -> Iterator[Server]:
     made = Server(httpserver, tmp_path)
     yield made
-    for client in made.made:
-        client.close()
+    made.close()
 
 
 def test_every_request_says_its_content_type_and_who_asks(server: Server) -> None:

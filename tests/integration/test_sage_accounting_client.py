@@ -23,8 +23,7 @@ from tests.integration.sage_accounting_answers import BUSINESS, MADE, World, ans
 def world(httpserver: HTTPServer, tmp_path: Path) -> Iterator[World]:
     made = World(httpserver, tmp_path)
     yield made
-    for connector in made.connectors:
-        connector.close()
+    made.close()
     httpserver.check_assertions()
 
 
