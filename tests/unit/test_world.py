@@ -12,19 +12,9 @@ import pytest
 from ops.sandbox.kernel.books import SeedCompany
 from ops.sandbox.world import World, build, large
 from ops.sandbox.world.membri_rows import INVOICE_TYPES, STATUS, TYPE
+from tests.world_refusals import REFUSALS
 
 CENT = Decimal("0.01")
-REFUSALS = {
-    "duplicate_name",
-    "invalid_characters",
-    "reference_not_found",
-    "totals_differ",
-    "tax_mismatch",
-    "closed_period",
-    "too_long",
-    "currency_not_supported",
-    "differs_from_books",
-}
 
 
 @pytest.fixture(scope="module")

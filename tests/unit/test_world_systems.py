@@ -9,19 +9,7 @@ from decimal import Decimal
 import pytest
 
 from ops.sandbox.world import World, build, chapters
-
-REFUSALS = {
-    "duplicate_name",
-    "invalid_characters",
-    "reference_not_found",
-    "totals_differ",
-    "tax_mismatch",
-    "closed_period",
-    "too_long",
-    "currency_not_supported",
-    "differs_from_books",
-}
-"""What QuickBooks Online refuses in the small world."""
+from tests.world_refusals import REFUSALS
 
 
 @pytest.fixture(scope="module")
