@@ -1,18 +1,23 @@
 """What the connectors over HTTP share in how they carry out the port's verbs.
 
 What comes in: calls from several threads, and what goes wrong inside them. What goes out: one
-client for each thread, and failures in the terms of `consumers.errors`.
+client for each thread, each record in the hands of who knows its kind, and failures in the terms of
+`consumers.errors`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
+from consumers.system import Found, Lookup, Problem, Receipt, Task
 from schemas.reasons import SystemReason
+from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from schemas.statuses import Entity
 
 
 class Client(Protocol):
@@ -52,6 +57,62 @@ class Clients(Generic[C]):
                 client.close()
             self._made.clear()
             self._local = threading.local()
+
+
+Company = TypeVar("Company")
+Kind = TypeVar("Kind", Account, Invoice, Payment, JournalEntry)
+
+
+@dataclass(frozen=True)
+class Handler(Generic[Company, Kind]):
+    """What a connector does with one kind of record in one company; see the port's verbs."""
+
+    find: Callable[[Company, Lookup], Found | None]
+    check: Callable[[Company, Kind], Iterable[Problem]]
+    transfer: Callable[[Company, Task, Kind], Receipt]
+
+
+@dataclass(frozen=True)
+class Handlers(Generic[Company]):
+    """Who handles each kind of record. Credit notes are invoices."""
+
+    accounts: Handler[Company, Account]
+    invoices: Handler[Company, Invoice]
+    payments: Handler[Company, Payment]
+    entries: Handler[Company, JournalEntry]
+
+    def find(self, company: Company, lookup: Lookup) -> Found | None:
+        match lookup.entity:
+            case Entity.ACCOUNT:
+                return self.accounts.find(company, lookup)
+            case Entity.INVOICE:
+                return self.invoices.find(company, lookup)
+            case Entity.PAYMENT:
+                return self.payments.find(company, lookup)
+            case Entity.JOURNAL_ENTRY:
+                return self.entries.find(company, lookup)
+
+    def check(self, company: Company, record: Record) -> list[Problem]:
+        match record:
+            case Account():
+                return list(self.accounts.check(company, record))
+            case Invoice():
+                return list(self.invoices.check(company, record))
+            case Payment():
+                return list(self.payments.check(company, record))
+            case JournalEntry():
+                return list(self.entries.check(company, record))
+
+    def transfer(self, company: Company, task: Task) -> Receipt:
+        match task.record:
+            case Account():
+                return self.accounts.transfer(company, task, task.record)
+            case Invoice():
+                return self.invoices.transfer(company, task, task.record)
+            case Payment():
+                return self.payments.transfer(company, task, task.record)
+            case JournalEntry():
+                return self.entries.transfer(company, task, task.record)
 
 
 @contextmanager

@@ -24,7 +24,14 @@ from consumers.system import (
     Setup,
     Task,
 )
-from consumers.systems._connector import Clients, nothing_repeated, only_unavailable, or_unavailable
+from consumers.systems._connector import (
+    Clients,
+    Handler,
+    Handlers,
+    nothing_repeated,
+    only_unavailable,
+    or_unavailable,
+)
 from consumers.systems._exchange import Route
 from consumers.systems._throttle import Throttle
 from consumers.systems.business_central import (
@@ -42,12 +49,20 @@ from consumers.systems.business_central.fields import LIMITS, all_rules
 from consumers.systems.business_central.lists import Lists
 from consumers.systems.business_central.settings import NAME, TITLE, Connection
 from consumers.systems.business_central.tokens import Tokens
-from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from schemas.records import Record
 from schemas.statuses import Entity
 
 _REQUESTS_A_CALL = 8
 """A payment on one invoice takes some fifteen requests; a good one lasts a fraction of a second."""
 _WINDOW_S = 300.0
+
+
+_HANDLERS = Handlers[Company](
+    accounts=Handler(customers.find, customers.check, customers.transfer),
+    invoices=Handler(invoices.find, sales.check, invoices.transfer),
+    payments=Handler(payments.find, payments.check, payments.transfer),
+    entries=Handler(journal.find, journal.check, journal.transfer),
+)
 
 
 class BusinessCentral:
@@ -113,7 +128,7 @@ class BusinessCentral:
     def check(self, record: Record) -> Sequence[Problem]:
         """Raises Unavailable."""
         with self._company() as company, only_unavailable():
-            return list(_problems(company, record))
+            return _HANDLERS.check(company, record)
 
     def check_settings(self) -> Sequence[SettingCheck]:
         """Raises Unavailable."""
@@ -130,20 +145,12 @@ class BusinessCentral:
         """Raises Unavailable, Transient; Rejected for a blocked customer and for several documents
         of one number."""
         with self._company() as company:
-            match lookup.entity:
-                case Entity.ACCOUNT:
-                    return customers.find(company, lookup)
-                case Entity.INVOICE:
-                    return invoices.find(company, lookup)
-                case Entity.PAYMENT:
-                    return payments.find(company, lookup)
-                case Entity.JOURNAL_ENTRY:
-                    return journal.find(company, lookup)
+            return _HANDLERS.find(company, lookup)
 
     def transfer(self, task: Task) -> Receipt:
         """Raises any of consumers.errors."""
         with self._company() as company, nothing_repeated(company.client):
-            return _transfer(company, task)
+            return _HANDLERS.transfer(company, task)
 
     def close(self) -> None:
         """Closes the connections of all threads."""
@@ -164,27 +171,3 @@ class BusinessCentral:
         )
         with client.within(self._budget_s):
             yield company
-
-
-def _problems(company: Company, record: Record) -> Iterator[Problem]:
-    match record:
-        case Account():
-            return customers.check(company, record)
-        case Invoice():
-            return sales.check(company, record)
-        case Payment():
-            return payments.check(company, record)
-        case JournalEntry():
-            return journal.check(company, record)
-
-
-def _transfer(company: Company, task: Task) -> Receipt:
-    match task.record:
-        case Account():
-            return customers.transfer(company, task, task.record)
-        case Invoice():
-            return invoices.transfer(company, task, task.record)
-        case Payment():
-            return payments.transfer(company, task, task.record)
-        case JournalEntry():
-            return journal.transfer(company, task, task.record)

@@ -23,7 +23,14 @@ from consumers.system import (
     Setup,
     Task,
 )
-from consumers.systems._connector import Clients, nothing_repeated, only_unavailable, or_unavailable
+from consumers.systems._connector import (
+    Clients,
+    Handler,
+    Handlers,
+    nothing_repeated,
+    only_unavailable,
+    or_unavailable,
+)
 from consumers.systems._throttle import Throttle
 from consumers.systems.quickbooks_online import (
     checking,
@@ -45,6 +52,14 @@ from schemas.statuses import Entity
 
 CONCURRENCY = 4
 _REQUESTS_A_CALL = 3
+
+
+_HANDLERS = Handlers[Company](
+    accounts=Handler(customers.find, customers.check, customers.transfer),
+    invoices=Handler(invoices.find, sales.check, invoices.transfer),
+    payments=Handler(payments.find, payments.check, payments.transfer),
+    entries=Handler(journal.find, journal.check, journal.transfer),
+)
 
 
 class QuickBooksOnline:
@@ -104,7 +119,7 @@ class QuickBooksOnline:
     def check(self, record: Record) -> Sequence[Problem]:
         """Raises Unavailable."""
         with self._company() as company, or_unavailable():
-            return list(_problems(company, record))
+            return _HANDLERS.check(company, record)
 
     def check_settings(self) -> Sequence[SettingCheck]:
         """From lists read at most half a minute ago. Raises Unavailable."""
@@ -120,20 +135,12 @@ class QuickBooksOnline:
     def find(self, lookup: Lookup) -> Found | None:
         """Raises Unavailable, Transient; Rejected for a customer made inactive."""
         with self._company() as company:
-            match lookup.entity:
-                case Entity.ACCOUNT:
-                    return customers.find(company, lookup)
-                case Entity.INVOICE:
-                    return invoices.find(company, lookup)
-                case Entity.PAYMENT:
-                    return payments.find(company, lookup)
-                case Entity.JOURNAL_ENTRY:
-                    return journal.find(company, lookup)
+            return _HANDLERS.find(company, lookup)
 
     def transfer(self, task: Task) -> Receipt:
         """Raises any of consumers.errors."""
         with self._company() as company, nothing_repeated(company.client):
-            return _transfer(company, task)
+            return _HANDLERS.transfer(company, task)
 
     def close(self) -> None:
         """Closes the connections of all threads."""
@@ -147,30 +154,6 @@ class QuickBooksOnline:
         )
         with client.within(self._budget_s):
             yield company
-
-
-def _problems(company: Company, record: Record) -> Iterator[Problem]:
-    match record:
-        case Account():
-            return customers.check(company, record)
-        case Invoice():
-            return sales.check(company, record)
-        case Payment():
-            return payments.check(company, record)
-        case JournalEntry():
-            return journal.check(company, record)
-
-
-def _transfer(company: Company, task: Task) -> Receipt:
-    match task.record:
-        case Account():
-            return customers.transfer(company, task, task.record)
-        case Invoice():
-            return invoices.transfer(company, task, task.record)
-        case Payment():
-            return payments.transfer(company, task, task.record)
-        case JournalEntry():
-            return journal.transfer(company, task, task.record)
 
 
 def _draft(company: Company, task: Task) -> Draft:

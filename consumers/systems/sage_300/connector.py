@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
-from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
+from consumers.errors import OutcomeUnknown, Rejected, Transient
 from consumers.system import (
     Declaration,
     Draft,
@@ -27,7 +27,14 @@ from consumers.system import (
     Setup,
     Task,
 )
-from consumers.systems._connector import Clients, only_unavailable, or_unavailable
+from consumers.systems._connector import (
+    Clients,
+    Handler,
+    Handlers,
+    nothing_repeated,
+    only_unavailable,
+    or_unavailable,
+)
 from consumers.systems._exchange import CONNECT_S, Route
 from consumers.systems._throttle import Throttle
 from consumers.systems.sage_300 import (
@@ -55,6 +62,14 @@ _REQUESTS_A_CALL = 3
 _REQUESTS_A_DOCUMENT = 12  # a batch has many steps, and the books are asked before and after
 _BREAKDOWNS_MAX = 3
 _BREAKDOWNS = "breakdowns"
+
+
+_HANDLERS = Handlers[Company](
+    accounts=Handler(customers.find, customers.check, customers.transfer),
+    invoices=Handler(invoices.find, sales.check, invoices.transfer),
+    payments=Handler(payments.find, receipts.check, payments.transfer),
+    entries=Handler(journal.find, journal.check, journal.transfer),
+)
 
 
 class Sage300:
@@ -129,7 +144,7 @@ class Sage300:
     def check(self, record: Record) -> Sequence[Problem]:
         """Raises Unavailable."""
         with self._company() as company, only_unavailable():
-            return list(_problems(company, record))
+            return _HANDLERS.check(company, record)
 
     def check_settings(self) -> Sequence[SettingCheck]:
         """Raises Unavailable."""
@@ -146,29 +161,19 @@ class Sage300:
     def find(self, lookup: Lookup) -> Found | None:
         """Raises Unavailable, Transient; Rejected for an inactive customer, an ambiguous number."""
         with self._company() as company:
-            match lookup.entity:
-                case Entity.ACCOUNT:
-                    return customers.find(company, lookup)
-                case Entity.INVOICE:
-                    return invoices.find(company, lookup)
-                case Entity.PAYMENT:
-                    return payments.find(company, lookup)
-                case Entity.JOURNAL_ENTRY:
-                    return journal.find(company, lookup)
+            return _HANDLERS.find(company, lookup)
 
     def transfer(self, task: Task) -> Receipt:
         """Raises any of consumers.errors."""
-        with self._company() as company, self._alone(company):
+        with (
+            self._company() as company,
+            self._alone(company),
+            nothing_repeated(company.client),
+        ):
             try:
-                return _transfer(company, task)
+                return _HANDLERS.transfer(company, task)
             except ServerFailed as error:
                 raise _broken_down(task, error) from error
-            except (Transient, Unavailable) as error:
-                if not company.client.wrote:
-                    raise
-                # The books are no longer as they were: the rest must be found out, not repeated.
-                detail = f"after a first step was done: {error.detail}"
-                raise OutcomeUnknown(detail) from error
 
     def close(self) -> None:
         """Closes the connections of all threads."""
@@ -205,30 +210,6 @@ def _broken_down(task: Task, error: ServerFailed) -> Exception:
         return OutcomeUnknown(error.detail)
     task.steps.remember(_BREAKDOWNS, "")
     return Rejected(Reason.REFUSED_BY_SYSTEM, detail=f"{error.detail} ({count} ×)")
-
-
-def _problems(company: Company, record: Record) -> Iterator[Problem]:
-    match record:
-        case Account():
-            return customers.check(company, record)
-        case Invoice():
-            return sales.check(company, record)
-        case Payment():
-            return receipts.check(company, record)
-        case JournalEntry():
-            return journal.check(company, record)
-
-
-def _transfer(company: Company, task: Task) -> Receipt:
-    match task.record:
-        case Account():
-            return customers.transfer(company, task, task.record)
-        case Invoice():
-            return invoices.transfer(company, task, task.record)
-        case Payment():
-            return payments.transfer(company, task, task.record)
-        case JournalEntry():
-            return journal.transfer(company, task, task.record)
 
 
 def _draft(company: Company, task: Task) -> Draft:

@@ -24,7 +24,13 @@ from consumers.system import (
     Setup,
     Task,
 )
-from consumers.systems._connector import Clients, nothing_repeated, or_unavailable
+from consumers.systems._connector import (
+    Clients,
+    Handler,
+    Handlers,
+    nothing_repeated,
+    or_unavailable,
+)
 from consumers.systems._exchange import Route
 from consumers.systems._throttle import Throttle
 from consumers.systems.sage_accounting import (
@@ -44,7 +50,7 @@ from consumers.systems.sage_accounting.lists import Lists
 from consumers.systems.sage_accounting.probing import examine
 from consumers.systems.sage_accounting.settings import NAME, TITLE, Connection
 from consumers.systems.sage_accounting.tokens import tokens_of
-from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from schemas.records import Account, Record
 from schemas.statuses import Entity
 
 CONCURRENCY = 4
@@ -57,6 +63,19 @@ _LIMITS = {
     ("number", Entity.INVOICE): "reference",
     ("description", Entity.INVOICE): "notes",
 }
+
+
+def _account_problems(company: Company, account: Account) -> Iterator[Problem]:
+    yield from contacts.check(account)
+    yield from company.foreign_currency(account.currency)
+
+
+_HANDLERS = Handlers[Company](
+    accounts=Handler(customers.find, _account_problems, customers.transfer),
+    invoices=Handler(invoices.find, sales.check, invoices.transfer),
+    payments=Handler(payments.find, payments.check, payments.transfer),
+    entries=Handler(journal.find, journal.check, journal.transfer),
+)
 
 
 class SageAccounting:
@@ -123,7 +142,7 @@ class SageAccounting:
     def check(self, record: Record) -> Sequence[Problem]:
         """Raises Unavailable."""
         with self._company() as company, or_unavailable():
-            return list(_problems(company, record))
+            return _HANDLERS.check(company, record)
 
     def check_settings(self) -> Sequence[SettingCheck]:
         """Raises Unavailable."""
@@ -139,20 +158,12 @@ class SageAccounting:
         """Raises Unavailable, Transient; Rejected for a customer made inactive, and for several
         that nothing tells apart."""
         with self._company() as company:
-            match lookup.entity:
-                case Entity.ACCOUNT:
-                    return customers.find(company, lookup)
-                case Entity.INVOICE:
-                    return invoices.find(company, lookup)
-                case Entity.PAYMENT:
-                    return payments.find(company, lookup)
-                case Entity.JOURNAL_ENTRY:
-                    return journal.find(company, lookup)
+            return _HANDLERS.find(company, lookup)
 
     def transfer(self, task: Task) -> Receipt:
         """Raises any of consumers.errors."""
         with self._company() as company, nothing_repeated(company.client):
-            return _transfer(company, task)
+            return _HANDLERS.transfer(company, task)
 
     def close(self) -> None:
         """Closes the connections of all threads."""
@@ -173,28 +184,3 @@ class SageAccounting:
 
 def _limit_of(entity: Entity, target: str) -> int:
     return next(r.limit for r in FIELDS if (r.entity, r.target) == (entity, target))
-
-
-def _problems(company: Company, record: Record) -> Iterator[Problem]:
-    match record:
-        case Account():
-            yield from contacts.check(record)
-            yield from company.foreign_currency(record.currency)
-        case Invoice():
-            yield from sales.check(company, record)
-        case Payment():
-            yield from payments.check(company, record)
-        case JournalEntry():
-            yield from journal.check(company, record)
-
-
-def _transfer(company: Company, task: Task) -> Receipt:
-    match task.record:
-        case Account():
-            return customers.transfer(company, task, task.record)
-        case Invoice():
-            return invoices.transfer(company, task, task.record)
-        case Payment():
-            return payments.transfer(company, task, task.record)
-        case JournalEntry():
-            return journal.transfer(company, task, task.record)
