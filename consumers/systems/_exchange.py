@@ -11,6 +11,7 @@ is true. Nothing is ever sent twice here: only the connector knows what may be r
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +53,20 @@ class Answer:
         except (ValueError, RecursionError) as error:
             words = plain_words(self.content) or "nothing"
             raise ValueError(f"HTTP {self.status}, no JSON but: {words}") from error
+
+
+def object_of(answer: Answer, title: str, *, written: bool = False) -> dict[str, Any]:
+    """The JSON object of a success. `title`: who answered. Raises OutcomeUnknown (`written`) or
+    Transient when there is none: what was done is not known, or was not read."""
+    try:
+        content: Any = answer.json()
+    except ValueError as error:
+        detail = f"{title}: {error}"
+        raise OutcomeUnknown(detail) if written else Transient(detail) from error
+    if isinstance(content, dict):
+        return content
+    detail = f"{title}: HTTP {answer.status} with something else than an object"
+    raise OutcomeUnknown(detail) if written else Transient(detail)
 
 
 @dataclass(frozen=True)
@@ -102,11 +117,12 @@ class Exchange:
             self._deadline = float("inf")
 
     def left_s(self) -> float:
-        """Seconds left in the budget. Raises Transient when it is used up: nothing was sent."""
+        """Seconds left in the budget, at most what a lock can be waited for. Raises Transient when
+        it is used up: nothing was sent."""
         left = self._deadline - self._route.monotonic()
         if left <= 0:
             raise Transient(f"out of time before the next request to {self._route.title}")
-        return left
+        return min(left, threading.TIMEOUT_MAX)
 
     def send(
         self,
@@ -182,6 +198,32 @@ class Exchange:
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Keeps requests from replacing our Authorization with what a ~/.netrc holds."""
     return request
+
+
+class BudgetedClient:
+    """Base of a connector's client: its exchange, and the time that a call may take. Never to be
+    used by two threads at once."""
+
+    def __init__(self, route: Route) -> None:
+        self._exchange = Exchange(route)
+
+    def close(self) -> None:
+        self._exchange.close()
+
+    @property
+    def wrote(self) -> bool:
+        """Whether, since `within` began, a write was answered with yes."""
+        return self._exchange.wrote
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Every request inside ends by then, or says that it could not."""
+        with self._exchange.within(seconds):
+            yield
+
+    def left_s(self) -> float:
+        """Seconds left of the time given by `within`. Raises Transient when there are none."""
+        return self._exchange.left_s()
 
 
 def exact_json(value: Any) -> str:

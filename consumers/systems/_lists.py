@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 class Reader(Protocol):
     def left_s(self) -> float:
-        """Seconds that its call may still last. Raises Transient when there are none."""
+        """Seconds that its call may still last, at most threading.TIMEOUT_MAX. Raises Transient
+        when there are none."""
         ...
 
 
@@ -47,7 +48,7 @@ class KeptLists:
         Raises what `load` does; Unavailable when another thread still reads at the end of the
         caller's time; Transient when that has passed.
         """
-        if not self._lock.acquire(timeout=min(client.left_s(), threading.TIMEOUT_MAX)):
+        if not self._lock.acquire(timeout=client.left_s()):
             detail = f"{self._title}: its lists are still being read for another record"
             raise Unavailable(SystemReason.UNREACHABLE, detail)
         try:

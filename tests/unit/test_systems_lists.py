@@ -60,7 +60,7 @@ def test_a_reading_that_fails_keeps_nothing():
 
 
 @pytest.mark.parametrize(
-    ("left_s", "error"), [(0.05, Unavailable), (float("inf"), None), (0, Transient)]
+    ("left_s", "error"), [(0.05, Unavailable), (threading.TIMEOUT_MAX, None), (0, Transient)]
 )
 def test_nobody_waits_for_another_threads_reading_beyond_the_own_time(left_s, error):
     lists = Lists()

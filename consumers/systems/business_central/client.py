@@ -12,14 +12,19 @@ section 1); `If-Match` on PATCH and DELETE; `Prefer: odata.maxpagesize` on lists
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from consumers.errors import OutcomeUnknown, Transient, Unavailable
-from consumers.systems._exchange import Answer, Exchange, Route, exact_json
+from consumers.systems._exchange import (
+    Answer,
+    BudgetedClient,
+    Route,
+    exact_json,
+    object_of,
+)
 from consumers.systems.business_central.faults import (
     NOT_THERE,
     THROTTLE_S,
@@ -71,33 +76,15 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-class Client:
-    """Never to be used by two threads at once."""
+class Client(BudgetedClient):
+    """One thread's requests to one company."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._exchange = Exchange(shared.route)
+        super().__init__(shared.route)
         root = shared.connection.api_root
         self._companies = f"{root}/companies"
         self._root = f"{self._companies}({shared.connection.company_id})"
-
-    def close(self) -> None:
-        self._exchange.close()
-
-    @property
-    def wrote(self) -> bool:
-        """Whether, since `within` began, a write was answered with yes."""
-        return self._exchange.wrote
-
-    def left_s(self) -> float:
-        """Seconds left of the time given by `within`. Raises Transient when there are none."""
-        return self._exchange.left_s()
-
-    @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Every request inside ends by then, or says that it could not."""
-        with self._exchange.within(seconds):
-            yield
 
     # --- verbs ------------------------------------------------------------------------------
 
@@ -138,7 +125,7 @@ class Client:
         found: list[Json] = []
         followed: set[str] = set()
         while True:
-            content = self._object(answer)
+            content = object_of(answer, "Business Central")
             rows = content.get("value")
             if not isinstance(rows, list):
                 raise Transient(f"Business Central: a list of {resource} without values")
@@ -261,21 +248,9 @@ class Client:
         finally:
             self._shared.in_flight.release()
 
-    def _object(self, answer: Answer, *, written: bool = False) -> Json:
-        """The JSON object of a success. Raises OutcomeUnknown or Transient when it is none."""
-        try:
-            content: Any = answer.json()
-        except ValueError as error:
-            detail = f"Business Central: {error}"
-            raise OutcomeUnknown(detail) if written else Transient(detail) from error
-        if isinstance(content, dict):
-            return content
-        detail = f"Business Central: HTTP {answer.status} with something else than an object"
-        raise OutcomeUnknown(detail) if written else Transient(detail)
-
     def _record(self, answer: Answer, *, written: bool = False) -> Json:
         """One record, with its id. Raises as `_object`."""
-        content = self._object(answer, written=written)
+        content = object_of(answer, "Business Central", written=written)
         if is_guid(str(content.get("id") or "")):
             return content
         detail = f"Business Central: HTTP {answer.status} with a record that has no id"

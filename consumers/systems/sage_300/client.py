@@ -13,14 +13,13 @@ to processes are empty.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from consumers.errors import OutcomeUnknown, Transient
-from consumers.systems._exchange import Answer, Exchange, Route, exact_json
+from consumers.systems._exchange import Answer, BudgetedClient, Route, exact_json
 from consumers.systems._throttle import Throttle
 from consumers.systems.sage_300.credentials import Credentials
 from consumers.systems.sage_300.faults import THROTTLE_S, Fault, Json, failure, read_fault, row_of
@@ -43,30 +42,12 @@ class Shared:
     sleep: Callable[[float], None] = time.sleep
 
 
-class Client:
-    """Never to be used by two threads at once. Keeps the service's session cookies."""
+class Client(BudgetedClient):
+    """One thread's requests to one company. Keeps the service's session cookies."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._exchange = Exchange(shared.route)
-
-    def close(self) -> None:
-        self._exchange.close()
-
-    @property
-    def wrote(self) -> bool:
-        """Whether one of the requests of this budget changed the books."""
-        return self._exchange.wrote
-
-    @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Every request inside ends by then, or says that it could not."""
-        with self._exchange.within(seconds):
-            yield
-
-    def left_s(self) -> float:
-        """Seconds left in the budget. Raises Transient when it is used up."""
-        return self._exchange.left_s()
+        super().__init__(shared.route)
 
     # --- verbs ------------------------------------------------------------------------------
 

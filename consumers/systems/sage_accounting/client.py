@@ -15,10 +15,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
-from consumers.systems._exchange import Answer, Exchange, Route, exact_json
+from consumers.systems._exchange import (
+    Answer,
+    BudgetedClient,
+    Route,
+    exact_json,
+    object_of,
+)
 from consumers.systems._tokens import Tokens
 from consumers.systems.sage_accounting.faults import (
     NO_SUBSCRIPTION,
@@ -77,36 +83,18 @@ class Shared:
     numbering: threading.RLock
 
 
-class Client:
-    """Never to be used by two threads at once."""
+class Client(BudgetedClient):
+    """One thread's requests to one company."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._exchange = Exchange(shared.route)
+        super().__init__(shared.route)
         self._root = shared.connection.api_root
-
-    def close(self) -> None:
-        self._exchange.close()
 
     @property
     def business_id(self) -> str:
         """The company, as the settings name it."""
         return self._shared.connection.business_id
-
-    @property
-    def wrote(self) -> bool:
-        """Whether, since `within` began, a write was answered with yes."""
-        return self._exchange.wrote
-
-    @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Every request inside ends by then, or says that it could not."""
-        with self._exchange.within(seconds):
-            yield
-
-    def left_s(self) -> float:
-        """Seconds that a lock may be waited for. Raises Transient when there are none left."""
-        return min(self._exchange.left_s(), threading.TIMEOUT_MAX)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -128,7 +116,7 @@ class Client:
         if resource in _MARKS_AS_SENT:
             query = {"mark_as_sent": "false", **query}
         try:
-            return self._object(self._once_more("GET", f"{resource}/{remote_id}", query))
+            return object_of(self._once_more("GET", f"{resource}/{remote_id}", query), "Sage")
         except Fault as fault:
             if fault.status == _NOT_FOUND and not fault.says(r"\bbusiness\b"):
                 return None
@@ -137,7 +125,7 @@ class Client:
     def single(self, path: str) -> Json:
         """What a company has one of: itself, its settings. Raises Unavailable."""
         try:
-            return self._object(self._once_more("GET", path, {}))
+            return object_of(self._once_more("GET", path, {}), "Sage")
         except Fault as fault:
             if fault.status == _NOT_FOUND:
                 raise Unavailable(SystemReason.MISCONFIGURED, fault.words) from fault
@@ -158,7 +146,7 @@ class Client:
                 "page": str(page),
             }
             try:
-                content = self._object(self._once_more("GET", resource, asked))
+                content = object_of(self._once_more("GET", resource, asked), "Sage")
             except Fault as fault:
                 # Without a record in the query, api_root is wrong; else that record is gone.
                 if fault.status == _NOT_FOUND and "contact_id" not in query:
@@ -189,7 +177,7 @@ class Client:
         else:
             with self.alone():
                 answer = self._once_more("POST", resource, {}, wrapped)
-        row = self._object(answer, written=True)
+        row = object_of(answer, "Sage", written=True)
         if not row.get("id"):
             raise OutcomeUnknown(f"Sage: HTTP {answer.status} without the id of what it made")
         return self._as_it_stands(resource, row) if is_older(row, sent_at) else row
@@ -209,7 +197,7 @@ class Client:
         """The record after a partial update. Raises Fault when Sage says no."""
         path = f"{resource}/{remote_id}"
         answer = self._once_more("PUT", path, {}, {ROOTS[resource]: body})
-        return self._object(answer, written=True)
+        return object_of(answer, "Sage", written=True)
 
     def void(self, resource: Resource, remote_id: str, reason: str) -> None:
         """Voids a document; one that is void already is no fault. Raises Fault.
@@ -295,18 +283,6 @@ class Client:
             for written in {secret, secret.replace("/", "\\/")} - {""}:
                 content = content.replace(written.encode(), "…".encode())
         return answer if content == answer.content else replace(answer, content=content)
-
-    def _object(self, answer: Answer, *, written: bool = False) -> Json:
-        """The JSON object of a success. Raises OutcomeUnknown or Transient when it is none."""
-        try:
-            content: Any = answer.json()
-        except ValueError as error:
-            detail = f"Sage: {error}"
-            raise OutcomeUnknown(detail) if written else Transient(detail) from error
-        if isinstance(content, dict):
-            return content
-        detail = f"Sage: HTTP {answer.status} with something else than an object"
-        raise OutcomeUnknown(detail) if written else Transient(detail)
 
 
 def _tells(row: object, attributes: str) -> bool:
