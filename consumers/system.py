@@ -41,10 +41,20 @@ class AccountsSettings(BaseModel):
         """The revenue account or item of an invoice of that type; empty when none is given."""
         return self.income.get(invoice_type) or self.default_income
 
+    def income_setting(self, invoice_type: str) -> str:
+        """The name of the setting that `income_for` took."""
+        own = self.income.get(invoice_type)
+        return f"accounts.income.{invoice_type}" if own else "accounts.default_income"
+
     @property
     def earned(self) -> str:
         """Where deferred revenue goes once it is earned."""
         return self.earned_revenue or self.default_income
+
+    @property
+    def earned_setting(self) -> str:
+        """The name of the setting that `earned` took."""
+        return "accounts.earned_revenue" if self.earned_revenue else "accounts.default_income"
 
 
 @dataclass(frozen=True)

@@ -70,10 +70,9 @@ def _accounts(company: Company) -> Iterator[SettingCheck]:
     if accounts.earned_revenue:
         yield _account(company, "accounts.earned_revenue", accounts.earned_revenue)
     if accounts.deferred_revenue and same_code(accounts.deferred_revenue, accounts.earned):
-        setting = "earned_revenue" if accounts.earned_revenue else "default_income"
         detail = "the same as accounts.deferred_revenue: entries would move nothing"
         wrong = SettingReason.WRONG_KIND
-        yield SettingCheck(f"accounts.{setting}", accounts.earned, wrong, detail)
+        yield SettingCheck(accounts.earned_setting, accounts.earned, wrong, detail)
 
 
 def _misnamed(

@@ -87,9 +87,9 @@ def _accounts(company: Company) -> tuple[str, str]:
     """Numbers of the deferred and the revenue account. Raises Rejected(unknown_account)."""
     accounts = company.accounts
     deferred = company.account(accounts.deferred_revenue, "accounts.deferred_revenue")
-    setting = "earned_revenue" if accounts.earned_revenue else "default_income"
-    earned = company.account(accounts.earned, f"accounts.{setting}")
+    setting = accounts.earned_setting
+    earned = company.account(accounts.earned, setting)
     if deferred["number"] == earned["number"]:
-        detail = f"accounts.deferred_revenue and accounts.{setting} are both {earned['number']}"
+        detail = f"accounts.deferred_revenue and {setting} are both {earned['number']}"
         raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
     return str(deferred["number"]), str(earned["number"])

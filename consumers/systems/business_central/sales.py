@@ -145,9 +145,8 @@ def _terms(company: Company) -> str:
 
 def income(company: Company, invoice: Invoice) -> str:
     """The number of the revenue account. Raises Rejected(unknown_account)."""
-    own = company.accounts.income.get(invoice.type)
-    setting = f"accounts.income.{invoice.type}" if own else "accounts.default_income"
-    named = company.accounts.income_for(invoice.type)
+    accounts = company.accounts
+    named, setting = accounts.income_for(invoice.type), accounts.income_setting(invoice.type)
     return str(company.account(named, setting, "type")["number"])
 
 

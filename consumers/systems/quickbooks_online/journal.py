@@ -122,8 +122,8 @@ def earned_account(company: Company) -> str:
     item = company.lists.entry(company.client, "Item", named) if named else None
     revenue = ref_id(item or {}, "IncomeAccountRef")
     if not revenue:
-        key = "earned_revenue" if company.accounts.earned_revenue else "default_income"
-        detail = f"accounts.{key} = {named!r} is no QuickBooks item with an income account"
+        setting = company.accounts.earned_setting
+        detail = f"{setting} = {named!r} is no QuickBooks item with an income account"
         raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
     return revenue
 

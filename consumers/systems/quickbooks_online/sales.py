@@ -111,8 +111,7 @@ def _tax_code(company: Company, treatment: Treatment, number: int) -> TaxCode:
 def item_of(company: Company, invoice: Invoice) -> Json:
     """The item that names the revenue account. Raises Rejected(unknown_account)."""
     accounts = company.accounts
-    named = accounts.income_for(invoice.type)
-    key = f"income.{invoice.type}" if accounts.income.get(invoice.type) else "default_income"
+    named, setting = accounts.income_for(invoice.type), accounts.income_setting(invoice.type)
     if not named:
         raise Rejected(
             Reason.UNKNOWN_ACCOUNT,
@@ -124,7 +123,7 @@ def item_of(company: Company, invoice: Invoice) -> Json:
         raise Rejected(
             Reason.UNKNOWN_ACCOUNT,
             field="type",
-            detail=f"accounts.{key} = {named!r} is no active QuickBooks item",
+            detail=f"{setting} = {named!r} is no active QuickBooks item",
         )
     return found
 

@@ -93,7 +93,6 @@ class Company:
         Raises Rejected(unknown_account), Unavailable.
         """
         named = self.accounts.income_for(invoice_type)
-        key = f"income.{invoice_type}" if invoice_type in self.accounts.income else "default_income"
         if not named:
             detail = f"no Sage 300 account for {invoice_type}: set accounts.default_income"
             raise Rejected(Reason.UNKNOWN_ACCOUNT, field="type", detail=detail)
@@ -103,8 +102,8 @@ class Company:
         row = self.lists.entry(self.client, DISTRIBUTIONS, code)
         if row is None or not is_usable(row):
             detail = (
-                f"accounts.{key} = {named!r} is neither an open G/L account nor an active"
-                " distribution code of Sage 300"
+                f"{self.accounts.income_setting(invoice_type)} = {named!r} is neither an open"
+                " G/L account nor an active distribution code of Sage 300"
             )
             raise Rejected(Reason.UNKNOWN_ACCOUNT, field="type", detail=detail)
         return "DistributionCode", code

@@ -129,9 +129,8 @@ def _same_twice(company: Company) -> Iterator[SettingCheck]:
     earned = lists.entry(client, "journals", accounts.earned)
     if deferred is None or earned is None or deferred["id"] != earned["id"]:
         return
-    setting = "earned_revenue" if accounts.earned_revenue else "default_income"
     detail = f"« {earned.get('displayed_as')} » is accounts.deferred_revenue too"
-    yield SettingCheck(f"accounts.{setting}", accounts.earned, SettingReason.WRONG_KIND, detail)
+    yield SettingCheck(accounts.earned_setting, accounts.earned, SettingReason.WRONG_KIND, detail)
 
 
 def _named(company: Company, setting: str, purpose: Purpose, value: str) -> SettingCheck:

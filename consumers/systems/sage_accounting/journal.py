@@ -128,12 +128,14 @@ def _description(said: str, mark: str) -> str:
 def accounts(company: Company) -> tuple[str, str]:
     """Ids of the deferred and the revenue account. Raises Rejected(unknown_account)."""
     named = company.accounts
-    revenue = "earned_revenue" if named.earned_revenue else "default_income"
     found = []
-    for key, value in (("deferred_revenue", named.deferred_revenue), (revenue, named.earned)):
+    for setting, value in (
+        ("accounts.deferred_revenue", named.deferred_revenue),
+        (named.earned_setting, named.earned),
+    ):
         row = company.lists.entry(company.client, "journals", value) if value else None
         if row is None or row.get("is_control_account"):
-            detail = f"accounts.{key} = {value!r} is no Sage {kind('journals')}"
+            detail = f"{setting} = {value!r} is no Sage {kind('journals')}"
             if row is not None:
                 detail += ": it is a control account"
             raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)

@@ -112,8 +112,7 @@ def _tax_rate(company: Company, treatment: Treatment, number: int) -> TaxRate:
 def income_account(company: Company, invoice: Invoice) -> str:
     """The id of the revenue account. Raises Rejected(unknown_account)."""
     accounts = company.accounts
-    named = accounts.income_for(invoice.type)
-    key = f"income.{invoice.type}" if accounts.income.get(invoice.type) else "default_income"
+    named, setting = accounts.income_for(invoice.type), accounts.income_setting(invoice.type)
     if not named:
         raise Rejected(
             Reason.UNKNOWN_ACCOUNT,
@@ -125,7 +124,7 @@ def income_account(company: Company, invoice: Invoice) -> str:
         raise Rejected(
             Reason.UNKNOWN_ACCOUNT,
             field="type",
-            detail=f"accounts.{key} = {named!r} is no Sage {kind('sales')}",
+            detail=f"{setting} = {named!r} is no Sage {kind('sales')}",
         )
     return str(found["id"])
 
