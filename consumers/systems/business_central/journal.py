@@ -11,6 +11,7 @@ Each entry has its own batch and document number, hence balances alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Problem, Receipt, Task
@@ -32,15 +33,12 @@ _NAME_MAX = LIMITS["journals.displayName"]
 
 def find(company: Company, lookup: Lookup) -> Found | None:
     """The entry, by its document number. Raises Unavailable, Transient."""
-    record = lookup.record if isinstance(lookup.record, JournalEntry) else None
-    number = entry_number(lookup.record_id)
-    if lookup.reference and code(lookup.reference) != number:
-        amount = record.amount if record is not None else None
-        return posting.find_typed(company, lookup.reference, "", amount)
-    if record is None:
-        found = posting.find_typed(company, number, "", None)
-        return Found(found.ref, by_marker=True) if found is not None else None
-    return posting.find(company, journalled(company, record))
+    own = entry_number(lookup.record_id)
+    record = lookup.record
+    if not isinstance(record, JournalEntry):
+        return posting.find(company, lookup, own, "", None, None)
+    made = partial(journalled, company, record)
+    return posting.find(company, lookup, own, "", record.amount, made)
 
 
 def check(company: Company, entry: JournalEntry) -> Iterator[Problem]:

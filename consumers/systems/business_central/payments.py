@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Problem, Receipt, RemoteRef, Task
@@ -41,16 +42,13 @@ _NAME_MAX = LIMITS["customerPaymentJournals.displayName"]
 
 def find(company: Company, lookup: Lookup) -> Found | None:
     """The payment, by its document number. Raises Unavailable, Transient."""
-    record = lookup.record if isinstance(lookup.record, Payment) else None
-    number = payment_number(lookup.record_id)
-    if lookup.reference and code(lookup.reference) != number:
-        amount = record.amount if record is not None else None
-        return posting.find_typed(company, lookup.reference, "Payment", amount)
-    if record is None:
-        found = posting.find_typed(company, number, "Payment", None)
-        return Found(found.ref, by_marker=True) if found is not None else None
+    own = payment_number(lookup.record_id)
+    record = lookup.record
+    if not isinstance(record, Payment):
+        return posting.find(company, lookup, own, "Payment", None, None)
     customer_id = lookup.customer.remote_id if lookup.customer else ""
-    return posting.find(company, journalled(company, record, customer_id, None))
+    made = partial(journalled, company, record, customer_id, None)
+    return posting.find(company, lookup, own, "Payment", record.amount, made)
 
 
 def check(company: Company, payment: Payment) -> Iterator[Problem]:

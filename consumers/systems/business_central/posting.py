@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from consumers.errors import OutcomeUnknown, Rejected
-from consumers.system import Found, RemoteRef, Task
+from consumers.system import Found, Lookup, RemoteRef, Task
 from consumers.systems.business_central import batches, ledger
 from consumers.systems.business_central.batches import PAYMENTS, POSTED, Batch, Wanted
 from consumers.systems.business_central.company import Company
 from consumers.systems.business_central.faults import NOT_THERE, Bug, Fault, Json, says_settled
+from consumers.systems.business_central.keys import code
 from consumers.systems.business_central.ledger import DocumentType
 from schemas.outcomes import Action
 from schemas.reasons import Reason
@@ -50,7 +51,28 @@ class _Left(Rejected):
     """Refused, and its lines stand on purpose."""
 
 
-def find(company: Company, record: Journalled) -> Found | None:
+def find(
+    company: Company,
+    lookup: Lookup,
+    own: str,
+    document_type: DocumentType,
+    amount: Decimal | None,
+    journalled: Callable[[], Journalled] | None,
+) -> Found | None:
+    """A payment or an entry by its document number `own`, or by another one that somebody typed.
+
+    `amount`, `journalled`: of the record, None where only a stub is known. Raises what `journalled`
+    does, Unavailable, Transient.
+    """
+    if lookup.reference and code(lookup.reference) != own:
+        return _find_typed(company, lookup.reference, document_type, amount)
+    if journalled is not None:
+        return _find(company, journalled())
+    found = _find_typed(company, own, document_type, None)
+    return Found(found.ref, by_marker=True) if found is not None else None
+
+
+def _find(company: Company, record: Journalled) -> Found | None:
     """What the books have of it: posted, or written and not posted yet. Lines that are not all
     there count for nothing: the call that writes them may still be running.
 
@@ -70,7 +92,7 @@ def find(company: Company, record: Journalled) -> Found | None:
     return None
 
 
-def find_typed(
+def _find_typed(
     company: Company, reference: str, document_type: DocumentType, amount: Decimal | None
 ) -> Found | None:
     """What somebody posted under a document number. Raises Unavailable, Transient."""
