@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
-from consumers.system import Found, Lookup, Problem, Receipt, Task
+from consumers.system import Draft, Found, Lookup, Problem, Receipt, Task
 from schemas.reasons import SystemReason
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
 from schemas.statuses import Entity
@@ -69,6 +69,7 @@ class Handler(Generic[Company, Kind]):
 
     find: Callable[[Company, Lookup], Found | None]
     check: Callable[[Company, Kind], Iterable[Problem]]
+    draft: Callable[[Company, Task, Kind], Draft]
     transfer: Callable[[Company, Task, Kind], Receipt]
 
 
@@ -102,6 +103,17 @@ class Handlers(Generic[Company]):
                 return list(self.payments.check(company, record))
             case JournalEntry():
                 return list(self.entries.check(company, record))
+
+    def draft(self, company: Company, task: Task) -> Draft:
+        match task.record:
+            case Account():
+                return self.accounts.draft(company, task, task.record)
+            case Invoice():
+                return self.invoices.draft(company, task, task.record)
+            case Payment():
+                return self.payments.draft(company, task, task.record)
+            case JournalEntry():
+                return self.entries.draft(company, task, task.record)
 
     def transfer(self, company: Company, task: Task) -> Receipt:
         match task.record:

@@ -58,10 +58,10 @@ _WINDOW_S = 300.0
 
 
 _HANDLERS = Handlers[Company](
-    accounts=Handler(customers.find, customers.check, customers.transfer),
-    invoices=Handler(invoices.find, sales.check, invoices.transfer),
-    payments=Handler(payments.find, payments.check, payments.transfer),
-    entries=Handler(journal.find, journal.check, journal.transfer),
+    accounts=Handler(customers.find, customers.check, drafts.of_customer, customers.transfer),
+    invoices=Handler(invoices.find, sales.check, drafts.of_sale, invoices.transfer),
+    payments=Handler(payments.find, payments.check, drafts.of_payment, payments.transfer),
+    entries=Handler(journal.find, journal.check, drafts.of_entry, journal.transfer),
 )
 
 
@@ -139,7 +139,7 @@ class BusinessCentral:
     def draft(self, task: Task) -> Draft:
         """Raises Rejected, Unavailable."""
         with self._company() as company, or_unavailable():
-            return drafts.draft(company, task)
+            return _HANDLERS.draft(company, task)
 
     def find(self, lookup: Lookup) -> Found | None:
         """Raises Unavailable, Transient; Rejected for a blocked customer and for several documents

@@ -23,20 +23,7 @@ _DRAFT = "‹draft›"
 Request = tuple[str, Mapping[str, Any]]
 
 
-def draft(company: Company, task: Task) -> Draft:
-    """Raises Rejected when nothing could be sent, Unavailable, Transient."""
-    match task.record:
-        case Account() as account:
-            return _customer(company, task, account)
-        case Invoice() as invoice:
-            return _sale(company, task, invoice)
-        case Payment() as payment:
-            return _payment(company, task, payment)
-        case JournalEntry() as entry:
-            return _entry(company, entry)
-
-
-def _customer(company: Company, task: Task, account: Account) -> Draft:
+def of_customer(company: Company, task: Task, account: Account) -> Draft:
     if not task.remote_id:
         return Draft((("POST customers", customers.new_body(company, account)),))
     changes = customers.changes(company, task.remote_id, account)
@@ -44,7 +31,7 @@ def _customer(company: Company, task: Task, account: Account) -> Draft:
     return Draft(((path, changes),) if changes else ())
 
 
-def _sale(company: Company, task: Task, invoice: Invoice) -> Draft:
+def of_sale(company: Company, task: Task, invoice: Invoice) -> Draft:
     kind = kind_of(invoice)
     customer_id = task.customer.remote_id if task.customer is not None else "‹customer›"
     corrected_id = _corrected_id(company, task, invoice)
@@ -70,7 +57,7 @@ def _corrected_id(company: Company, task: Task, invoice: Invoice) -> str:
     return credit_notes.corrected(company, task, invoice)
 
 
-def _payment(company: Company, task: Task, payment: Payment) -> Draft:
+def of_payment(company: Company, task: Task, payment: Payment) -> Draft:
     customer_id = task.customer.remote_id if task.customer is not None else "‹customer›"
     record = payments.journalled(company, payment, customer_id, payments.targets(task, payment))
     lines = tuple(
@@ -81,7 +68,7 @@ def _payment(company: Company, task: Task, payment: Payment) -> Draft:
     return Draft(tuple(_journal(record, posts=posts)), lines=lines, total=payment.amount)
 
 
-def _entry(company: Company, entry: JournalEntry) -> Draft:
+def of_entry(company: Company, _: Task, entry: JournalEntry) -> Draft:
     record = journal.journalled(company, entry)
     (line,) = record.wanted.lines
     text = str(line["description"])

@@ -47,7 +47,7 @@ from consumers.systems.quickbooks_online.lists import Lists
 from consumers.systems.quickbooks_online.probing import examine
 from consumers.systems.quickbooks_online.settings import NAME, TITLE, Connection
 from consumers.systems.quickbooks_online.tokens import Tokens
-from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from schemas.records import Record
 from schemas.statuses import Entity
 
 CONCURRENCY = 4
@@ -55,10 +55,10 @@ _REQUESTS_A_CALL = 3
 
 
 _HANDLERS = Handlers[Company](
-    accounts=Handler(customers.find, customers.check, customers.transfer),
-    invoices=Handler(invoices.find, sales.check, invoices.transfer),
-    payments=Handler(payments.find, payments.check, payments.transfer),
-    entries=Handler(journal.find, journal.check, journal.transfer),
+    accounts=Handler(customers.find, customers.check, customers.draft, customers.transfer),
+    invoices=Handler(invoices.find, sales.check, invoices.draft, invoices.transfer),
+    payments=Handler(payments.find, payments.check, payments.draft, payments.transfer),
+    entries=Handler(journal.find, journal.check, journal.draft, journal.transfer),
 )
 
 
@@ -130,7 +130,7 @@ class QuickBooksOnline:
     def draft(self, task: Task) -> Draft:
         """Raises Rejected, Unavailable."""
         with self._company() as company, or_unavailable():
-            return _draft(company, task)
+            return _HANDLERS.draft(company, task)
 
     def find(self, lookup: Lookup) -> Found | None:
         """Raises Unavailable, Transient; Rejected for a customer made inactive."""
@@ -154,15 +154,3 @@ class QuickBooksOnline:
         )
         with client.within(self._budget_s):
             yield company
-
-
-def _draft(company: Company, task: Task) -> Draft:
-    match task.record:
-        case Account():
-            return customers.draft(company, task, task.record)
-        case Invoice():
-            return invoices.draft(company, task, task.record)
-        case Payment():
-            return payments.draft(company, task, task.record)
-        case JournalEntry():
-            return journal.draft(company, task.record)

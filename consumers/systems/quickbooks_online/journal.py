@@ -71,7 +71,7 @@ def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
     return Receipt(_ref(row), action)
 
 
-def draft(company: Company, entry: JournalEntry) -> Draft:
+def draft(company: Company, _: Task, entry: JournalEntry) -> Draft:
     """What `transfer` would send: the debit, then the credit (an amount below zero)."""
     deferred, revenue = _accounts(company)
     body = _body(company, entry, deferred, revenue)

@@ -54,7 +54,7 @@ from consumers.systems.sage_300.fields import Limits, rules
 from consumers.systems.sage_300.lists import Lists
 from consumers.systems.sage_300.settings import NAME, TITLE, Connection
 from schemas.reasons import Reason
-from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from schemas.records import Record
 from schemas.statuses import Entity
 
 CANADA = ZoneInfo("America/Toronto")
@@ -65,10 +65,10 @@ _BREAKDOWNS = "breakdowns"
 
 
 _HANDLERS = Handlers[Company](
-    accounts=Handler(customers.find, customers.check, customers.transfer),
-    invoices=Handler(invoices.find, sales.check, invoices.transfer),
-    payments=Handler(payments.find, receipts.check, payments.transfer),
-    entries=Handler(journal.find, journal.check, journal.transfer),
+    accounts=Handler(customers.find, customers.check, customers.draft, customers.transfer),
+    invoices=Handler(invoices.find, sales.check, invoices.draft, invoices.transfer),
+    payments=Handler(payments.find, receipts.check, payments.draft, payments.transfer),
+    entries=Handler(journal.find, journal.check, journal.draft, journal.transfer),
 )
 
 
@@ -156,7 +156,7 @@ class Sage300:
     def draft(self, task: Task) -> Draft:
         """Writes nothing. Raises Rejected, Unavailable."""
         with self._company() as company, or_unavailable():
-            return _draft(company, task)
+            return _HANDLERS.draft(company, task)
 
     def find(self, lookup: Lookup) -> Found | None:
         """Raises Unavailable, Transient; Rejected for an inactive customer, an ambiguous number."""
@@ -210,15 +210,3 @@ def _broken_down(task: Task, error: ServerFailed) -> Exception:
         return OutcomeUnknown(error.detail)
     task.steps.remember(_BREAKDOWNS, "")
     return Rejected(Reason.REFUSED_BY_SYSTEM, detail=f"{error.detail} ({count} ×)")
-
-
-def _draft(company: Company, task: Task) -> Draft:
-    match task.record:
-        case Account():
-            return customers.draft(company, task, task.record)
-        case Invoice():
-            return invoices.draft(company, task, task.record)
-        case Payment():
-            return payments.draft(company, task, task.record)
-        case JournalEntry():
-            return journal.draft(company, task, task.record)

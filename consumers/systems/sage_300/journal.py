@@ -82,7 +82,7 @@ def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
     return Receipt(_ref(rows[0]), action)
 
 
-def draft(company: Company, task: Task, entry: JournalEntry) -> Draft:  # noqa: ARG001 — nothing earlier is needed
+def draft(company: Company, _: Task, entry: JournalEntry) -> Draft:
     """The requests of `transfer`, from the same bodies. Raises Rejected, Unavailable."""
     plan = _plan(company, entry)
     lines = tuple(

@@ -71,10 +71,10 @@ def _account_problems(company: Company, account: Account) -> Iterator[Problem]:
 
 
 _HANDLERS = Handlers[Company](
-    accounts=Handler(customers.find, _account_problems, customers.transfer),
-    invoices=Handler(invoices.find, sales.check, invoices.transfer),
-    payments=Handler(payments.find, payments.check, payments.transfer),
-    entries=Handler(journal.find, journal.check, journal.transfer),
+    accounts=Handler(customers.find, _account_problems, drafts.of_account, customers.transfer),
+    invoices=Handler(invoices.find, sales.check, drafts.of_invoice, invoices.transfer),
+    payments=Handler(payments.find, payments.check, drafts.of_payment, payments.transfer),
+    entries=Handler(journal.find, journal.check, drafts.of_entry, journal.transfer),
 )
 
 
@@ -152,7 +152,7 @@ class SageAccounting:
     def draft(self, task: Task) -> Draft:
         """Raises Rejected, Unavailable."""
         with self._company() as company, or_unavailable():
-            return drafts.draft(company, task)
+            return _HANDLERS.draft(company, task)
 
     def find(self, lookup: Lookup) -> Found | None:
         """Raises Unavailable, Transient; Rejected for a customer made inactive, and for several

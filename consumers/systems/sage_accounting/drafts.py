@@ -31,21 +31,8 @@ from schemas.records import Account, Invoice, JournalEntry, Payment
 _CUSTOMER = "‹customer›"
 
 
-def draft(company: Company, task: Task) -> Draft:
-    """Raises Rejected, Unavailable, Transient."""
-    match task.record:
-        case Account():
-            return _account(company, task, task.record)
-        case Invoice():
-            return _invoice(company, _complete(task, task.record), task.record)
-        case Payment():
-            return _payment(company, _complete(task, task.record), task.record)
-        case JournalEntry():
-            return _entry(company, task, task.record)
-
-
-def _complete(task: Task, record: Invoice | Payment) -> Task:
-    """The task with a stand-in for whatever is not in the books yet."""
+def _complete(task: Task, record: Invoice | Payment) -> tuple[Task, str]:
+    """The task with a stand-in for whatever is not in the books yet, and the contact's id."""
     needed = []
     if isinstance(record, Invoice) and record.corrects is not None:
         needed = [record.corrects]
@@ -55,14 +42,15 @@ def _complete(task: Task, record: Invoice | Payment) -> Task:
         one.id: RemoteRef(f"‹invoice {one.number or one.id}›", one.number) for one in needed
     }
     customer = task.customer or RemoteRef(_CUSTOMER, "")
-    return replace(task, customer=customer, documents={**documents, **task.documents})
+    complete = replace(task, customer=customer, documents={**documents, **task.documents})
+    return complete, customer.remote_id
 
 
 def _post(resource: Resource, body: Json) -> tuple[str, Json]:
     return f"POST /{resource}", {ROOTS[resource]: body}
 
 
-def _account(company: Company, task: Task, account: Account) -> Draft:
+def of_account(company: Company, task: Task, account: Account) -> Draft:
     if not task.remote_id:
         name, number = customers.free_name(company, account)
         operation = customers.operation_of(number)
@@ -77,9 +65,8 @@ def _account(company: Company, task: Task, account: Account) -> Draft:
     return Draft((put,) if changed else ())
 
 
-def _invoice(company: Company, task: Task, invoice: Invoice) -> Draft:
-    assert task.customer is not None  # noqa: S101 — `_complete` gives one
-    contact_id = task.customer.remote_id
+def of_invoice(company: Company, task: Task, invoice: Invoice) -> Draft:
+    task, contact_id = _complete(task, invoice)
     resource = sales.resource_of(invoice)
     body = sales.body(company, task, invoice, contact_id)
     requests = [_post(resource, body)]
@@ -101,17 +88,17 @@ def _invoice(company: Company, task: Task, invoice: Invoice) -> Draft:
     )
 
 
-def _payment(company: Company, task: Task, payment: Payment) -> Draft:
-    assert task.customer is not None  # noqa: S101 — `_complete` gives one
+def of_payment(company: Company, task: Task, payment: Payment) -> Draft:
+    task, contact_id = _complete(task, payment)
     allocated = payments.artefacts(task, payment)
-    body = payments.body(company, task, payment, task.customer.remote_id, allocated)
+    body = payments.body(company, task, payment, contact_id, allocated)
     bank = _shown(company, "bank", company.accounts.deposit)
     numbers = {ref.remote_id: ref.reference for ref in task.documents.values()}
     lines = tuple(DraftLine(numbers.get(one) or one, bank, amount) for one, amount in allocated)
     return Draft((_post("contact_payments", body),), lines, total=payment.amount)
 
 
-def _entry(company: Company, task: Task, entry: JournalEntry) -> Draft:
+def of_entry(company: Company, task: Task, entry: JournalEntry) -> Draft:
     body = journal.body(company, task, entry)
     named = (company.accounts.deferred_revenue, company.accounts.earned)
     lines = tuple(
