@@ -156,8 +156,8 @@ class Draft:
     """What `transfer` would send, without sending it.
 
     `requests`: (method and path, body) in order; what only an earlier answer will tell stands as
-    `‹…›`. `lines`, `gst`, `qst`, `total`: the same for people, in dollars; None where the record
-    has none or the system computes it by itself.
+    `pending` writes it. `lines`, `gst`, `qst`, `total`: the same for people, in dollars; None
+    where the record has none or the system computes it by itself.
     """
 
     requests: tuple[tuple[str, Mapping[str, Any]], ...]
@@ -173,6 +173,20 @@ class RemoteRef:
 
     remote_id: str
     reference: str
+
+
+def pending(what: str) -> str:
+    """What stands in a draft for an id that only an earlier answer will tell."""
+    return f"‹{what}›"
+
+
+def is_pending(remote_id: str) -> bool:
+    """Whether it stands for an id that the books have not given yet."""
+    return remote_id.startswith("‹")
+
+
+PENDING_CUSTOMER = RemoteRef(pending("customer"), pending("customer"))
+"""Who a draft is for while the customer is not in the books."""
 
 
 @dataclass(frozen=True)

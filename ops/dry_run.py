@@ -22,6 +22,7 @@ from consumers.ledger.memory import MemoryLedger
 from consumers.ledger.port import Changes, Entry, Key, Lease, Ledger, Wait
 from consumers.retrying import RetryPolicy
 from consumers.system import (
+    PENDING_CUSTOMER,
     Declaration,
     Draft,
     Found,
@@ -33,6 +34,8 @@ from consumers.system import (
     SettingCheck,
     System,
     Task,
+    is_pending,
+    pending,
 )
 from ops.foreseen import Foreseen
 from schemas.events import FailedEvent, ToTransfer
@@ -44,7 +47,6 @@ from schemas.wire.codec import Unreadable, decode
 
 _WAITING_MAX = 100_000
 _NEVER_S = 1e12
-_PENDING = "‹"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Watched(System):
         if lookup.record is not None:
             with self._lock:
                 self.records[Key(lookup.entity, lookup.record_id)] = lookup.record
-        if lookup.customer is not None and lookup.customer.remote_id.startswith(_PENDING):
+        if lookup.customer is not None and is_pending(lookup.customer.remote_id):
             lookup = replace(lookup, customer=None)
         return self._system.find(lookup)
 
@@ -122,7 +124,7 @@ class Watched(System):
             self.records[key] = record
         called = self._called(record)
         if not task.remote_id:
-            return Receipt(_pending(record, called), Action.CREATED)
+            return Receipt(_stand_in(record, called), Action.CREATED)
         known = RemoteRef(task.remote_id, record.reference or called)
         return Receipt(known, Action.UPDATED if draft.requests else Action.CONFIRMED)
 
@@ -142,11 +144,11 @@ class Watched(System):
             self._on_look(len(self._looked))
 
 
-def _pending(record: Record, called: str) -> RemoteRef:
+def _stand_in(record: Record, called: str) -> RemoteRef:
     """What stands for an id that only the books will give."""
     if isinstance(record, Account):
-        return RemoteRef("‹customer›", called)
-    return RemoteRef(f"‹{record.entity} {called}›", called)
+        return RemoteRef(PENDING_CUSTOMER.remote_id, called)
+    return RemoteRef(pending(f"{record.entity} {called}"), called)
 
 
 class Shadow(MemoryLedger):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from consumers.system import Draft, DraftLine, Task
+from consumers.system import PENDING_CUSTOMER, Draft, DraftLine, Task, pending
 from consumers.systems.business_central import credit_notes, customers, journal, payments, sales
 from consumers.systems.business_central.company import Company
 from consumers.systems.business_central.keys import is_guid
@@ -18,8 +18,8 @@ from consumers.systems.business_central.posting import Journalled
 from consumers.systems.business_central.sales import kind_of
 from schemas.records import Account, Invoice, JournalEntry, Payment
 
-_BATCH = "‹batch›"
-_DRAFT = "‹draft›"
+_BATCH = pending("batch")
+_DRAFT = pending("draft")
 Request = tuple[str, Mapping[str, Any]]
 
 
@@ -33,7 +33,7 @@ def of_customer(company: Company, task: Task, account: Account) -> Draft:
 
 def of_sale(company: Company, task: Task, invoice: Invoice) -> Draft:
     kind = kind_of(invoice)
-    customer_id = task.customer.remote_id if task.customer is not None else "‹customer›"
+    customer_id = (task.customer or PENDING_CUSTOMER).remote_id
     corrected_id = _corrected_id(company, task, invoice)
     body = sales.body(company, invoice, customer_id, corrected_id)
     requests: tuple[Request, ...] = (
@@ -58,7 +58,7 @@ def _corrected_id(company: Company, task: Task, invoice: Invoice) -> str:
 
 
 def of_payment(company: Company, task: Task, payment: Payment) -> Draft:
-    customer_id = task.customer.remote_id if task.customer is not None else "‹customer›"
+    customer_id = (task.customer or PENDING_CUSTOMER).remote_id
     record = payments.journalled(company, payment, customer_id, payments.targets(task, payment))
     lines = tuple(
         DraftLine(str(line["description"]), company.accounts.deposit, -line["amount"])

@@ -25,8 +25,6 @@ from schemas.reasons import Reason
 from schemas.records import Address
 
 REQUEST_ID_MAX = 50
-PENDING = "‹"
-"""How the Id of something begins that is not in the books yet; in drafts only."""
 
 
 @dataclass(frozen=True)

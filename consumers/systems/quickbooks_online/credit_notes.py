@@ -13,10 +13,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from consumers.errors import Rejected
-from consumers.system import RemoteRef, Task
+from consumers.system import PENDING_CUSTOMER, RemoteRef, Task, is_pending, pending
 from consumers.systems.quickbooks_online.client import quoted
 from consumers.systems.quickbooks_online.company import (
-    PENDING,
     Company,
     money,
     ref_id,
@@ -87,14 +86,14 @@ def draft(company: Company, task: Task, invoice: Invoice, row: Json | None) -> J
     if row is not None and is_applied(company, invoice, row):
         return None
     target = _corrected(task, invoice.corrects)
-    customer_id = task.customer.remote_id if task.customer else f"{PENDING}customer›"
-    amount: Decimal | str = f"{PENDING}at most {invoice.total}›"
-    if not target.remote_id.startswith(PENDING):
+    customer_id = (task.customer or PENDING_CUSTOMER).remote_id
+    amount: Decimal | str = pending(f"at most {invoice.total}")
+    if not is_pending(target.remote_id):
         open_credit = money(row, "Balance") if row is not None else invoice.total
         amount = min(_owed(company, target.remote_id), open_credit)
         if amount <= ZERO:
             return None
-    memo = str(row["Id"]) if row is not None else f"{PENDING}credit memo›"
+    memo = str(row["Id"]) if row is not None else pending("credit memo")
     return _body(company, invoice, customer_id, target.remote_id, memo, amount)
 
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from consumers.errors import Rejected
-from consumers.system import Draft, Found, Lookup, Receipt, RemoteRef, Task
+from consumers.system import PENDING_CUSTOMER, Draft, Found, Lookup, Receipt, RemoteRef, Task
 from consumers.systems.quickbooks_online import credit_notes, sales
 from consumers.systems.quickbooks_online.client import Kind, quoted
-from consumers.systems.quickbooks_online.company import PENDING, Company, money, request_id
+from consumers.systems.quickbooks_online.company import Company, money, request_id
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
 from consumers.systems.quickbooks_online.markers import marked, owner
 from consumers.systems.quickbooks_online.undoing import take_back
@@ -128,7 +128,7 @@ def draft(company: Company, task: Task, invoice: Invoice) -> Draft:
     QuickBooks computes the taxes by itself unless they are sent (`send_tax_override`); a form
     whose total or taxes come out otherwise than Membri's is not kept.
     """
-    customer_id = task.customer.remote_id if task.customer else f"{PENDING}customer›"
+    customer_id = (task.customer or PENDING_CUSTOMER).remote_id
     body = sales.body(company, invoice, customer_id)
     requests = []
     row = _finished(company, task, invoice, customer_id)

@@ -10,11 +10,21 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from consumers.errors import Rejected
-from consumers.system import Draft, DraftLine, Found, Lookup, Problem, Receipt, RemoteRef, Task
+from consumers.system import (
+    PENDING_CUSTOMER,
+    Draft,
+    DraftLine,
+    Found,
+    Lookup,
+    Problem,
+    Receipt,
+    RemoteRef,
+    Task,
+    is_pending,
+)
 from consumers.systems._problems import not_positive, refused_by
 from consumers.systems.quickbooks_online.client import quoted
 from consumers.systems.quickbooks_online.company import (
-    PENDING,
     Company,
     money,
     ref_id,
@@ -105,7 +115,7 @@ def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
 
 def draft(company: Company, task: Task, payment: Payment) -> Draft:
     """What `transfer` would send. Raises Rejected for more than an invoice owes, too."""
-    customer_id = task.customer.remote_id if task.customer else f"{PENDING}customer›"
+    customer_id = (task.customer or PENDING_CUSTOMER).remote_id
     body = _body(company, task, payment, customer_id)
     refusal = _over_balance(company, body, customer_id)
     if refusal is not None:
@@ -169,7 +179,7 @@ def _over_balance(company: Company, body: Json, customer_id: str) -> Rejected | 
         invoice_id = str(line["LinkedTxn"][0]["TxnId"])
         paid[invoice_id] = paid.get(invoice_id, ZERO) + line["Amount"]
     for invoice_id, amount in paid.items():
-        if invoice_id.startswith(PENDING):
+        if is_pending(invoice_id):
             continue
         row = company.client.read("Invoice", invoice_id)
         if row is None:
@@ -179,7 +189,7 @@ def _over_balance(company: Company, body: Json, customer_id: str) -> Rejected | 
                 detail=f"QuickBooks invoice Id {invoice_id} does not exist",
             )
         number = row.get("DocNumber") or invoice_id
-        if ref_id(row, "CustomerRef") != customer_id and not customer_id.startswith(PENDING):
+        if ref_id(row, "CustomerRef") != customer_id and not is_pending(customer_id):
             holder = (row.get("CustomerRef") or {}).get("name", ref_id(row, "CustomerRef"))
             raise Rejected(
                 Reason.REFUSED_BY_SYSTEM,

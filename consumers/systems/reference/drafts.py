@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from decimal import Decimal
 
-from consumers.system import Draft, DraftLine, Task
+from consumers.system import PENDING_CUSTOMER, Draft, DraftLine, Task, pending
 from consumers.systems.reference import rows
 from consumers.systems.reference.books import Books
 from consumers.systems.reference.customers import Keys, free_key
 from schemas.records import Account, Invoice, JournalEntry, Payment
 
-NEW = "‹id›"
+NEW = pending("id")
 
 
 def draft(books: Books, keys: Keys, task: Task) -> Draft:
     """Raises Rejected(duplicate_name, duplicate_number) for an account."""
-    customer_id = task.customer.remote_id if task.customer else "‹customer›"
+    customer_id = (task.customer or PENDING_CUSTOMER).remote_id
     match task.record:
         case Account() as account if task.remote_id:
             return Draft((("PUT customers", {"id": task.remote_id, **rows.renewal(account)}),))
@@ -49,6 +49,6 @@ def _applied(task: Task, payment: Payment) -> dict[str, Decimal]:
     applied: dict[str, Decimal] = {}
     for allocation in payment.allocations:
         known = task.documents.get(allocation.invoice.id)
-        document_id = known.remote_id if known else "‹invoice›"
+        document_id = known.remote_id if known else pending("invoice")
         applied[document_id] = applied.get(document_id, Decimal(0)) + allocation.amount
     return applied

@@ -8,7 +8,7 @@ otherwise (the batch is set aside before it is posted), what a posting moved to 
 from __future__ import annotations
 
 from consumers.errors import Rejected
-from consumers.system import Draft, Found, Lookup, Receipt, RemoteRef, Task
+from consumers.system import PENDING_CUSTOMER, Draft, Found, Lookup, Receipt, RemoteRef, Task
 from consumers.systems.sage_300 import batches, credit_notes, customers, documents, sales
 from consumers.systems.sage_300.batches import INVOICES
 from consumers.systems.sage_300.company import Company, money
@@ -155,7 +155,7 @@ def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
 
 def draft(company: Company, task: Task, invoice: Invoice) -> Draft:
     """The requests of `transfer`, from the same bodies. Raises Rejected, Unavailable."""
-    customer = task.customer.reference if task.customer else "‹customer›"
+    customer = (task.customer or PENDING_CUSTOMER).reference
     target = credit_notes.known_target(company, task, invoice)
     plan = _plan(company, invoice, customer, credit_notes.at_posting(company, invoice, target))
     steps = [*requests(company, plan), *credit_notes.draft(company, invoice, customer, target)]

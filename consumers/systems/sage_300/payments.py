@@ -13,7 +13,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from consumers.errors import Rejected
-from consumers.system import Draft, Found, Lookup, Receipt, RemoteRef, Task
+from consumers.system import (
+    PENDING_CUSTOMER,
+    Draft,
+    Found,
+    Lookup,
+    Receipt,
+    RemoteRef,
+    Task,
+    pending,
+)
 from consumers.systems.sage_300 import batches, documents, receipts
 from consumers.systems.sage_300.batches import RECEIPTS
 from consumers.systems.sage_300.company import Company
@@ -113,11 +122,11 @@ def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
 
 def draft(company: Company, task: Task, payment: Payment) -> Draft:
     """The requests of `transfer`, from the same bodies. Raises Rejected, Unavailable."""
-    customer = task.customer.reference if task.customer else "‹customer›"
+    customer = (task.customer or PENDING_CUSTOMER).reference
     paid: dict[str, Decimal] = {}
     for allocation in payment.allocations:
         known = task.documents.get(allocation.invoice.id)
-        number = known.reference if known else "‹invoice›"
+        number = known.reference if known else pending("invoice")
         paid[number] = paid.get(number, ZERO) + allocation.amount
     there = {ref.reference for ref in task.documents.values()} if task.customer else set()
     rows = {name: documents.owned(company, customer, name) for name in paid if name in there}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
-from consumers.system import Steps
+from consumers.system import Steps, pending
 from consumers.systems.sage_300 import batches
 from consumers.systems.sage_300.batches import Kind, Stage
 from consumers.systems.sage_300.company import Company
@@ -70,7 +70,7 @@ def post(company: Company, steps: Steps, plan: Plan) -> Posted:
 
 def requests(company: Company, plan: Plan) -> tuple[tuple[str, Json], ...]:
     """The writes of `post`, with the batch's number to come."""
-    kind, unknown = plan.kind, "‹batch›"
+    kind, unknown = plan.kind, pending("batch")
     key = (
         f"BatchRecordType='{kind.record_type}',BatchNumber={unknown}"
         if kind.record_type

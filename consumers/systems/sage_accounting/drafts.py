@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from consumers.errors import Rejected
-from consumers.system import Draft, DraftLine, RemoteRef, Task
+from consumers.system import PENDING_CUSTOMER, Draft, DraftLine, RemoteRef, Task, pending
 from consumers.systems.sage_accounting import (
     contacts,
     credit_notes,
@@ -28,8 +28,6 @@ from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Account, Invoice, JournalEntry, Payment
 
-_CUSTOMER = "‹customer›"
-
 
 def _complete(task: Task, record: Invoice | Payment) -> tuple[Task, str]:
     """The task with a stand-in for whatever is not in the books yet, and the contact's id."""
@@ -39,9 +37,9 @@ def _complete(task: Task, record: Invoice | Payment) -> tuple[Task, str]:
     elif isinstance(record, Payment):
         needed = [allocation.invoice for allocation in record.allocations]
     documents = {
-        one.id: RemoteRef(f"‹invoice {one.number or one.id}›", one.number) for one in needed
+        one.id: RemoteRef(pending(f"invoice {one.number or one.id}"), one.number) for one in needed
     }
-    customer = task.customer or RemoteRef(_CUSTOMER, "")
+    customer = task.customer or PENDING_CUSTOMER
     complete = replace(task, customer=customer, documents={**documents, **task.documents})
     return complete, customer.remote_id
 
@@ -76,7 +74,7 @@ def of_invoice(company: Company, task: Task, invoice: Invoice) -> Draft:
         total = invoice.total
         amount = credit_notes.applicable(corrected, total) if corrected is not None else total
         applied = credit_notes.allocation(
-            task, contact_id, target, "‹credit note›", text_of(amount)
+            task, contact_id, target, pending("credit note"), text_of(amount)
         )
         requests += [_post("contact_allocations", applied)] if amount > ZERO else []
     return Draft(
