@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
+from producers.chunks import chunks
 from producers.columns import ENTITIES
 from producers.deferral_state import SCHEMA, DeferralState
 from producers.deferring import Deferring
@@ -63,7 +63,7 @@ def read_pending(membri: Membri, state: DeferralState, slugs: Sequence[str]) -> 
         wanted = (
             row.id for row in membri.pending(entity) if _may_be_of(membri, row.chapter_id, slugs)
         )
-        for ids in _chunks(wanted, FETCH_CHUNK):
+        for ids in chunks(wanted, FETCH_CHUNK):
             by_id = {one.id: one for one in membri.fetch(entity, ids)}
             found = [by_id[one] for one in ids if one in by_id]
             kept = [one for one in found if _keep(pending, one, slugs)]
@@ -100,12 +100,6 @@ def _may_be_of(membri: Membri, chapter_id: str, slugs: Sequence[str]) -> bool:
         return True
     chapter = membri.chapters.get(chapter_id)
     return chapter is not None and chapter.slug in slugs
-
-
-def _chunks(items: Iterable[str], size: int) -> Iterator[list[str]]:
-    drawn = iter(items)
-    while chunk := list(islice(drawn, size)):
-        yield chunk
 
 
 def delivery_of(one: Fetched, slug: str, system: str, environment: str) -> Delivery:

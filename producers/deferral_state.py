@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from decimal import Decimal
 
+from producers.chunks import chunks
 from producers.deferral import Settled, Terms
 
 SCHEMA = """
@@ -125,8 +126,7 @@ class DeferralState:
 
     def _among(self, column: str, ids: Sequence[str]) -> list[Deferred]:
         found: list[Deferred] = []
-        for start in range(0, len(ids), _CHUNK):
-            chunk = tuple(ids[start : start + _CHUNK])
+        for chunk in chunks(ids, _CHUNK):
             marks = ",".join("?" * len(chunk))
             rows = self._db.execute(
                 f"SELECT {_COLUMNS} FROM deferred WHERE {column} IN ({marks})",  # noqa: S608 - names of ours

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from producers.chapters import Chapter
+from producers.chunks import chunks
 from producers.clock import SYSTEM_CLOCK, Clock
 from producers.deferral import (
     Terms,
@@ -173,7 +174,7 @@ class Deferring:
         paid = self._membri.dues.payments_of(cancelled)
         of_cancelled = [one.payment_id for one in self._state.of_invoices(cancelled)]
         ids = dict.fromkeys([*of_cancelled, *(one.id for some in paid.values() for one in some)])
-        for chunk in _chunks(list(ids)):
+        for chunk in chunks(ids, CHUNK):
             plans = self.plans(self._membri.fetch(Entity.PAYMENT, chunk))
             for plan in plans.values():
                 if plan.cancelled and not plan.is_final:
@@ -302,7 +303,3 @@ def _bill(payment: Payment) -> str:
 def past(day: dt.date, days: int) -> dt.date:
     """That many days before."""
     return day - dt.timedelta(days=days)
-
-
-def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:
-    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]

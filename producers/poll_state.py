@@ -14,6 +14,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Self
 
+from producers.chunks import chunks
 from producers.deferral_state import CHECK, DeferralState
 from producers.deferral_state import SCHEMA as DEFERRALS
 from schemas.statuses import Entity
@@ -74,7 +75,7 @@ class PollState:
     def known(self, entity: Entity, ids: Sequence[str]) -> dict[str, Seen]:
         """What is remembered of these records, by id."""
         found: dict[str, Seen] = {}
-        for chunk in _chunks(ids):
+        for chunk in chunks(ids, _CHUNK):
             where = f"entity = ? AND id IN ({_marks(chunk)})"
             found |= {seen.id: seen for seen in self._select(where, (entity, *chunk))}
         return found
@@ -82,7 +83,7 @@ class PollState:
     def of_accounts(self, account_ids: Sequence[str]) -> list[Seen]:
         """Published invoices and payments of these accounts."""
         found: list[Seen] = []
-        for chunk in _chunks(account_ids):
+        for chunk in chunks(account_ids, _CHUNK):
             where = f"published AND entity != 'account' AND account_id IN ({_marks(chunk)})"
             found += self._select(where, tuple(chunk))
         return found
@@ -113,7 +114,7 @@ class PollState:
     def met(self, entity: Entity, ids: Sequence[str], sweep: int) -> None:
         """Notes that full sweep number `sweep` met these records."""
         with self._db:
-            for chunk in _chunks(ids):
+            for chunk in chunks(ids, _CHUNK):
                 self._db.execute(
                     f"UPDATE seen SET sweep = ? WHERE entity = ? AND id IN ({_marks(chunk)})",  # noqa: S608 - marks only
                     (sweep, entity, *chunk),
@@ -163,10 +164,6 @@ def _seen(row: Sequence[object]) -> Seen:
     named["entity"] = Entity(str(named["entity"]))
     named["published"] = bool(named["published"])
     return Seen(**named)  # type: ignore[arg-type]  # SQLite gives back what `remember` wrote
-
-
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
 
 
 def _marks(values: Sequence[object]) -> str:

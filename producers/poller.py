@@ -13,11 +13,11 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from producers.chapters import Chapter
+from producers.chunks import chunks
 from producers.clock import SYSTEM_CLOCK, Clock
 from producers.columns import ENTITIES
 from producers.dataverse import ConfigFault, MembriError, system_reason
@@ -141,7 +141,7 @@ class Poller:
         since = self._watermarks[entity] - dt.timedelta(seconds=OVERLAP_S)
         if full and entity is Entity.ACCOUNT:
             # Accounts that changed are looked for in each pass: their invoices wait for it.
-            for rows in _chunks(self._membri.pending(entity, since), SCAN_CHUNK):
+            for rows in chunks(self._membri.pending(entity, since), SCAN_CHUNK):
                 self._look_back(entity, rows)
         complete = self._scan(entity, None if full else since)
         self._review_expired(entity)
@@ -152,7 +152,7 @@ class Poller:
         """Whether all rows were met and handled: false when queues were full before the end."""
         met_until = self._watermarks[entity]
         left_from: dt.datetime | None = None
-        for rows in _chunks(self._membri.pending(entity, since), SCAN_CHUNK):
+        for rows in chunks(self._membri.pending(entity, since), SCAN_CHUNK):
             first_left = self._handle(entity, rows)
             met_until = max(met_until, rows[-1].modified)
             if first_left is not None and (left_from is None or first_left < left_from):
@@ -170,7 +170,7 @@ class Poller:
         self._credit_notes.update({row.id: row for row in new if row.corrects})
         new = [row for row in new if not row.corrects]
         left: list[dt.datetime] = []
-        for chunk in _chunks(new, FETCH_CHUNK):
+        for chunk in chunks(new, FETCH_CHUNK):
             # Asked again for each chunk: nothing is fetched that a full queue would not take.
             ready = [row for row in chunk if not self._must_wait(row)]
             self._publication.tally.blocked += len(chunk) - len(ready)
@@ -181,7 +181,7 @@ class Poller:
     def _publish_credit_notes(self) -> None:
         """After the payments of the same pass: an invoice that was paid and then cancelled would
         otherwise be settled by its credit note, and its payment refused as too much."""
-        for chunk in _chunks(list(self._credit_notes.values()), FETCH_CHUNK):
+        for chunk in chunks(list(self._credit_notes.values()), FETCH_CHUNK):
             ready = [row.id for row in chunk if not self._must_wait(row)]
             self._publication.tally.blocked += len(chunk) - len(ready)
             if ready and not self._publish(Entity.INVOICE, ready):
@@ -229,7 +229,7 @@ class Poller:
     def _publish(self, entity: Entity, ids: Sequence[str]) -> list[dt.datetime]:
         """Fetches and publishes in chunks; returns the times of what was left."""
         left: list[dt.datetime] = []
-        for chunk in _chunks(ids, FETCH_CHUNK):
+        for chunk in chunks(ids, FETCH_CHUNK):
             fetched = self._membri.fetch(entity, chunk)
             self._state.forget(entity, set(chunk) - {row.id for row in fetched})
             left += [row.modified for row in self._sent(entity, fetched)]
@@ -261,7 +261,7 @@ class Poller:
     def _review_expired(self, entity: Entity) -> None:
         """What was published long ago without an answer goes again if still À transférer."""
         now = self._clock.now().timestamp()
-        for seen in _chunks(
+        for seen in chunks(
             self._state.expired(entity, now, self._lease_s, SCAN_CHUNK), FETCH_CHUNK
         ):
             still = self._review(entity, seen)
@@ -271,7 +271,7 @@ class Poller:
         """What a full sweep did not meet is no longer À transférer: why is asked."""
         sweep = self._publication.sweep
         while missed := self._state.missed(entity, sweep, SCAN_CHUNK):
-            for seen in _chunks(missed, FETCH_CHUNK):
+            for seen in chunks(missed, FETCH_CHUNK):
                 self._review(entity, seen)
             self._state.met(entity, [seen.id for seen in missed], sweep)
 
@@ -319,10 +319,3 @@ def _corrected(fetched: Iterable[Fetched]) -> list[str]:
     """The invoices that credit notes among these correct."""
     notes = (one.content for one in fetched if isinstance(one.content, Invoice))
     return [note.corrects.id for note in notes if note.corrects is not None]
-
-
-def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of at most `size`, drawn one after the other."""
-    drawn = iter(items)
-    while chunk := list(islice(drawn, size)):
-        yield chunk

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 import httpx2
 import tenacity
 
+from producers.chunks import chunks
 from producers.clock import SYSTEM_CLOCK, Clock
 from producers.dataverse.auth import LOGIN_HOSTS, EntraTokens, TokenSource
 from producers.dataverse.bodies import NEXT_LINK, Row, error_of, excerpt, parse, render
@@ -185,8 +186,8 @@ class Dataverse:
         self, entity_set: str, id_column: str, ids: Sequence[str], query: Query
     ) -> Iterator[Row]:
         """The rows with these ids, in no order, in chunks; ids that do not exist are left out."""
-        for start in range(0, len(ids), CHUNK_SIZE):
-            wanted = among(id_column, ids[start : start + CHUNK_SIZE])
+        for some in chunks(ids, CHUNK_SIZE):
+            wanted = among(id_column, some)
             chunk = Query(select=query.select, filter=wanted, expand=query.expand)
             yield from self.rows(entity_set, chunk)
 
