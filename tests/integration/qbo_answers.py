@@ -84,7 +84,14 @@ class World(QueuedAnswers):
         return made
 
 
-FOUND = {"Customer": {"Id": "58", "SyncToken": "3", "DisplayName": "Anne"}}
+FOUND: dict[str, Any] = {
+    "Customer": {
+        "Id": "58",
+        "SyncToken": "3",
+        "DisplayName": "Anne",
+        "MetaData": {"CreateTime": "2100-01-01T00:00:00-08:00"},
+    }
+}
 
 
 def fault(code: str, status: int = 400) -> Response:

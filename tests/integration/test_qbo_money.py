@@ -220,7 +220,10 @@ def test_a_deposit_account_that_does_not_exist_is_told(bench: QuickBooksBench) -
 def test_a_payment_that_quickbooks_books_otherwise_is_taken_back(bench: QuickBooksBench) -> None:
     customer, invoice, ref = billed(bench, "100.00")
     payment = a_payment(invoice.account, (invoice, "50.00"))
-    answer = '{"Payment":{"Id":"77777","SyncToken":"0","TotalAmt":49.00}}'
+    answer = (
+        '{"Payment":{"Id":"77777","SyncToken":"0","TotalAmt":49.00,'
+        '"MetaData":{"CreateTime":"2100-01-01T00:00:00-08:00"}}}'
+    )
     bench.sandbox.faults.arm(
         kind="status", status=200, body=answer, path="/payment", contains=payment.id
     )

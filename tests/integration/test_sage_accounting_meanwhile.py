@@ -84,6 +84,20 @@ def test_what_a_person_took_away_meanwhile_is_never_reported_as_there(
     assert bench.held(delivery.record).count == 1
 
 
+def test_what_a_person_changed_meanwhile_is_told_and_left_alone(bench: SageBench) -> None:
+    delivery = of_kind(bench, "sales_invoices")
+    made = lost(bench, delivery, "sales_invoices")
+    (row,) = [row for row in bench.rows("sales_invoices") if row["id"] == made]
+    bench.time.sleep(3600)
+    day = (dt.date.fromisoformat(row["date"]) - dt.timedelta(days=400)).isoformat()
+    values = {"date": day, "due_date": day, "reference": "corrigée"}
+    bench.accountant(resource="sales_invoices", id=made, set=values)
+    with rejected(Reason.DIFFERS_FROM_BOOKS) as refusal:
+        bench.restarted().transfer(delivery.task())
+    assert "changed by somebody in Sage" in refusal[0].detail
+    assert bench.held(delivery.record).count == 1
+
+
 def test_after_seven_days_the_books_speak_alone(bench: SageBench) -> None:
     for resource in ACTIONS:
         delivery = of_kind(bench, resource)

@@ -24,6 +24,7 @@ from quickbooks import QuickBooks  # type: ignore[import-untyped]  # the library
 
 from consumers.errors import OutcomeUnknown, Transient
 from consumers.systems._exchange import Exchange, Route, exact_json
+from consumers.systems._replays import TakenAway, is_replayed
 from consumers.systems._throttle import Throttle
 from consumers.systems.quickbooks_online.faults import (
     THROTTLE_S,
@@ -179,9 +180,25 @@ class Client(QuickBooks):  # type: ignore[misc]  # its base has no types
                 return found
 
     def create(self, kind: Kind, body: Json, request_id: str) -> Json:
-        """The new object as QuickBooks has it. Raises Fault when it says no."""
+        """The new object as QuickBooks has it.
+
+        QuickBooks gives its first answer to a request id again, whatever became of the object
+        since (reference page, section 9): one older than this request is read anew. Raises Fault
+        when QuickBooks says no, TakenAway when the object was deleted or voided since.
+        """
+        sent_at = self._shared.clock()
         answer = self.create_object(kind, exact_json(body), request_id=request_id)
-        return _object(answer, kind, written=True)
+        told = _object(answer, kind, written=True)
+        made_at = (told.get("MetaData") or {}).get("CreateTime")
+        return self._as_it_stands(kind, told) if is_replayed(made_at, sent_at) else told
+
+    def _as_it_stands(self, kind: Kind, told: Json) -> Json:
+        row = self.read(kind, str(told["Id"]))
+        if row is not None and not _is_void(row):
+            return row
+        raise TakenAway(
+            "QuickBooks", told, f"{kind} {told.get('DocNumber') or ''} (Id {told['Id']})"
+        )
 
     def change(self, kind: Kind, body: Json, request_id: str) -> Json:
         """The object after a (sparse) update. Raises Fault when QuickBooks says no."""
@@ -273,3 +290,8 @@ def _object(answer: Json, kind: str, *, written: bool = False) -> Json:
         return found
     detail = f"QuickBooks: an answer without {kind}"
     raise OutcomeUnknown(detail) if written else Transient(detail)
+
+
+def _is_void(row: Json) -> bool:
+    """Voiding leaves the object with amounts of 0 and begins its note so (reference page, 6.3)."""
+    return str(row.get("PrivateNote") or "").startswith("Voided")

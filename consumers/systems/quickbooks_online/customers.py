@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from consumers.errors import Rejected, Transient
 from consumers.system import Draft, Found, Lookup, Problem, Receipt, RemoteRef, Task
 from consumers.systems._keys import clean_name, same_name
+from consumers.systems._replays import TakenAway
 from consumers.systems.quickbooks_online.client import Client, Kind, quoted
 from consumers.systems.quickbooks_online.company import (
     Company,
@@ -70,10 +71,7 @@ def _find_by_name(company: Company, lookup: Lookup) -> Found | None:
 
 
 def _found(row: Json, lookup: Lookup) -> Found:
-    if not row.get("Active", True):
-        raise Rejected(
-            Reason.CUSTOMER_INACTIVE, field="reference", detail=_described("Customer", row)
-        )
+    _active(row)
     mine = marked(row, "account", lookup.record_id)
     return Found(_ref(row), by_marker=mine, balance=money(row, "Balance"))
 
@@ -107,6 +105,9 @@ def transfer(company: Company, task: Task, account: Account) -> Receipt:
             if holder is None:
                 continue
             return Receipt(_ref(holder), Action.ADOPTED)
+        except TakenAway as gone:
+            _active(_by_id(company.client, str(gone.told["Id"])) or {})
+            raise
         return Receipt(_ref(row), Action.CREATED)
     raise _name_taken(company.client, clean_name(account.name), "")
 
@@ -164,11 +165,14 @@ def _current(company: Company, remote_id: str) -> Json:
     if row is None:
         detail = f"QuickBooks customer Id {remote_id} does not exist"
         raise Rejected(Reason.REFERENCE_NOT_FOUND, field="reference", detail=detail)
-    if not row.get("Active", True):
-        raise Rejected(
-            Reason.CUSTOMER_INACTIVE, field="reference", detail=_described("Customer", row)
-        )
-    return row
+    return _active(row)
+
+
+def _active(row: Json) -> Json:
+    """The same. Raises Rejected(customer_inactive)."""
+    if row.get("Active", True):
+        return row
+    raise Rejected(Reason.CUSTOMER_INACTIVE, field="reference", detail=_described("Customer", row))
 
 
 def _revision(company: Company, account: Account, row: Json) -> Json | None:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from consumers.errors import Rejected
 from consumers.system import PENDING_CUSTOMER, Draft, Found, Lookup, Receipt, RemoteRef, Task
+from consumers.systems._replays import TakenAway
 from consumers.systems.quickbooks_online import credit_notes, sales
 from consumers.systems.quickbooks_online.client import Kind, quoted
 from consumers.systems.quickbooks_online.company import Company, money, request_id
@@ -110,7 +111,12 @@ def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
         raise ValueError("an invoice is transferred to a customer")
     customer_id = task.customer.remote_id
     kind = kind_of(invoice)
-    row, action = _posted(company, task, invoice, customer_id)
+    try:
+        row, action = _posted(company, task, invoice, customer_id)
+    except TakenAway as gone:
+        # By us, where an earlier run found it wrong and died before it could say so.
+        wrong = sales.differences(gone.told, invoice, customer_id)
+        raise (_mismatch(gone.told, invoice, wrong) if wrong else gone) from gone
     wrong = sales.differences(row, invoice, customer_id)
     if wrong:
         refusal = _mismatch(row, invoice, wrong)

@@ -22,6 +22,9 @@ def take_back(
     company: Company, task: Task, kind: Kind, row: Json, wrong: Sequence[str], reason: Reason
 ) -> None:
     """Deletes `row`; gone already is well too. Raises Rejected(reason), OutcomeUnknown."""
+    if str(row["SyncToken"]) != "0":
+        detail = f"{'; '.join(wrong)}; {kind} Id {row['Id']} was changed by somebody in QuickBooks"
+        raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="total", detail=detail)
     try:
         company.client.remove(kind, row, request_id(task, "undo"))
     except Fault as fault:

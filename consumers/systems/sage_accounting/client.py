@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
+from consumers.errors import OutcomeUnknown, Transient, Unavailable
 from consumers.systems._exchange import (
     Answer,
     BudgetedClient,
@@ -25,6 +25,7 @@ from consumers.systems._exchange import (
     exact_json,
     object_of,
 )
+from consumers.systems._replays import TakenAway, is_replayed
 from consumers.systems._tokens import Tokens
 from consumers.systems.sage_accounting.faults import (
     NO_SUBSCRIPTION,
@@ -38,8 +39,8 @@ from consumers.systems.sage_accounting.faults import (
     fault_of,
 )
 from consumers.systems.sage_accounting.settings import Connection
-from consumers.systems.sage_accounting.standing import is_older, is_void
-from schemas.reasons import Reason, SystemReason
+from consumers.systems.sage_accounting.standing import is_void
+from schemas.reasons import SystemReason
 
 Resource = Literal[
     "address_types",
@@ -168,7 +169,7 @@ class Client(BudgetedClient):
 
         Sage gives its first answer to an id again for 7 days, whatever became of the record since
         (section 10): one that is older than this request is read anew. Raises Fault when Sage says
-        no, Rejected when the record was voided or deleted since.
+        no, TakenAway when the record was voided or deleted since.
         """
         wrapped = {ROOTS[resource]: body}
         sent_at = self._shared.route.clock()
@@ -180,18 +181,17 @@ class Client(BudgetedClient):
         row = object_of(answer, "Sage", written=True)
         if not row.get("id"):
             raise OutcomeUnknown(f"Sage: HTTP {answer.status} without the id of what it made")
-        return self._as_it_stands(resource, row) if is_older(row, sent_at) else row
+        return (
+            self._as_it_stands(resource, row)
+            if is_replayed(row.get("created_at"), sent_at)
+            else row
+        )
 
     def _as_it_stands(self, resource: Resource, told: Json) -> Json:
         row = self.read(resource, str(told["id"]))
         if row is not None and not is_void(row):
             return row
-        raise Rejected(
-            Reason.DIFFERS_FROM_BOOKS,
-            detail=f"Sage made {told.get('displayed_as') or resource} (Id {told['id']}) when this"
-            " was sent before, and somebody voided or deleted it since; transfer again to make"
-            " another one",
-        )
+        raise TakenAway("Sage", told, f"{told.get('displayed_as') or resource} (Id {told['id']})")
 
     def change(self, resource: Resource, remote_id: str, body: Json) -> Json:
         """The record after a partial update. Raises Fault when Sage says no."""

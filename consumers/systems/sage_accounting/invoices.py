@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from consumers.errors import Rejected
 from consumers.system import Found, Lookup, Receipt, RemoteRef, Task
+from consumers.systems._replays import TakenAway
 from consumers.systems.sage_accounting import credit_notes, sales
 from consumers.systems.sage_accounting.company import (
     Company,
@@ -160,7 +161,12 @@ def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
     if invoice.kind == "credit_note" and not task.remote_id:
         credit_notes.check_target(company, task, invoice)
     resource = resource_of(invoice)
-    row, action = _posted(company, task, invoice, contact_id)
+    try:
+        row, action = _posted(company, task, invoice, contact_id)
+    except TakenAway as gone:
+        # By us, where an earlier run found it wrong and died before it could say so.
+        wrong = _differences(company, gone.told, invoice, contact_id)
+        raise (sales.mismatch(gone.told, invoice, wrong) if wrong else gone) from gone
     wrong = _differences(company, row, invoice, contact_id)
     if wrong:
         refusal = sales.mismatch(row, invoice, wrong)

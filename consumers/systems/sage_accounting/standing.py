@@ -1,7 +1,6 @@
-"""Whether what Sage told of a record still holds.
+"""Whether a document of Sage counts in the books.
 
-What comes in: a row, and when it was asked for. What goes out: yes or no. Facts: Sage page,
-sections 6 (statuses) and 10 (the first answer to an idempotency id is given again for 7 days).
+What comes in: a row. What goes out: yes or no. Facts: Sage page, section 6 (statuses).
 """
 
 from __future__ import annotations
@@ -9,9 +8,6 @@ from __future__ import annotations
 import datetime as dt
 
 from consumers.systems.sage_accounting.faults import Json
-
-SKEW_S = 10.0
-"""How far Sage's clock may be behind ours before each creation costs one more read."""
 
 
 def _status(row: Json) -> str:
@@ -27,12 +23,17 @@ def is_draft(row: Json) -> bool:
     return _status(row) in ("DRAFT", "PRO_FORMA")
 
 
-def is_older(row: Json, sent_at: float) -> bool:
-    """Whether the row may have been made before that moment (epoch seconds): by an earlier request
-    whose answer is given again. So for a row that does not say when it was made."""
+EDITED_S = 60.0
+"""A creation's own steps in Sage end sooner than this; nothing says that both times are equal."""
+
+
+def is_edited(row: Json) -> bool:
+    """Whether somebody changed the record after it was created."""
     try:
-        made = dt.datetime.fromisoformat(str(row.get("created_at") or ""))
-    except ValueError:
-        return True
-    made = made if made.tzinfo else made.replace(tzinfo=dt.UTC)
-    return made.timestamp() < sent_at - SKEW_S
+        made, changed = (dt.datetime.fromisoformat(row[name]) for name in _TIMES)
+        return (changed - made).total_seconds() > EDITED_S
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+_TIMES = ("created_at", "updated_at")

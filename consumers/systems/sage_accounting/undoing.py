@@ -12,6 +12,7 @@ from consumers.errors import Rejected
 from consumers.systems.sage_accounting.client import Resource
 from consumers.systems.sage_accounting.company import Company
 from consumers.systems.sage_accounting.faults import Fault, Json, failure
+from consumers.systems.sage_accounting.standing import is_edited
 from schemas.reasons import Reason
 
 WHY = "Membri: montants différents"
@@ -36,6 +37,9 @@ def delete(
 def _undo(
     call: Callable[[], None], resource: Resource, row: Json, wrong: Sequence[str], reason: Reason
 ) -> None:
+    if is_edited(row):
+        detail = f"{'; '.join(wrong)}; {row.get('displayed_as')} was changed by somebody in Sage"
+        raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="total", detail=detail)
     try:
         call()
     except Fault as fault:
