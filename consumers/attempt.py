@@ -20,6 +20,7 @@ from consumers.system import Found, Lookup, Receipt, RemoteRef, Steps, System, T
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account, Record, discrepancy
+from schemas.sentences import say
 from schemas.statuses import Entity
 
 T = TypeVar("T")
@@ -219,7 +220,9 @@ class Attempt:
     def _refuse_early(self, work: Work) -> None:
         """What is wrong whatever the books say."""
         if work.key.entity not in self._declaration.entities:
-            detail = f"{self._declaration.title} takes no {work.key.entity}"
+            detail = say(
+                "{system} takes no {entity}", system=self._declaration.title, entity=work.key.entity
+            )
             raise Rejected(Reason.NOT_SUPPORTED, detail=detail)
         if work.look is Look.FIRST:
             return  # a batch begins by refusing what does not add up
@@ -286,7 +289,7 @@ class Attempt:
         left = self._running_s(work.prior)
         if left <= 0:
             return None
-        return Unknown("not in the books yet; the call may still be running there", left)
+        return Unknown(say("not in the books yet; the call may still be running there"), left)
 
     def _running_s(self, prior: Entry | None) -> float:
         """How long an earlier call without answer may still be running in the vendor's house."""

@@ -21,6 +21,7 @@ from schemas.events import (
     entity_of,
 )
 from schemas.reasons import Reason
+from schemas.sentences import say
 from schemas.statuses import Entity
 from schemas.wire.channel import Delivery
 from schemas.wire.codec import Unreadable, decode
@@ -113,7 +114,7 @@ def _add_wait(batch: Batch, wait: Wait, system: str, chapter: str) -> None:
 def _decoded_wait(wait: Wait) -> ToTransfer | Withdrawn:
     event = decode(wait.body)
     if not isinstance(event, (*_TO_TRANSFER, Withdrawn)):
-        raise Unreadable(f"type {event.type} is not a record to transfer")
+        raise Unreadable(say("type {type} is not a record to transfer", type=event.type))
     return event
 
 
@@ -124,13 +125,13 @@ def _add_delivery(batch: Batch, delivery: Delivery, system: str, chapter: str) -
         _refuse(batch, delivery, Reason.UNREADABLE, error.detail, error.field)
         return
     if not isinstance(event, (*_TO_TRANSFER, Withdrawn)):
-        detail = f"type {event.type} is not a record to transfer"
+        detail = say("type {type} is not a record to transfer", type=event.type)
         _refuse(batch, delivery, Reason.UNKNOWN_ENTITY, detail, "type")
     elif event.system != system:
-        detail = f"system {event.system!r}; this queue is for {system!r}"
+        detail = say("{found} instead of {expected}", found=event.system, expected=system)
         _refuse(batch, delivery, Reason.UNKNOWN_SYSTEM, detail, "system")
     elif event.chapter != chapter:
-        detail = f"chapter {event.chapter!r}; this queue is for {chapter!r}"
+        detail = say("{found} instead of {expected}", found=event.chapter, expected=chapter)
         _refuse(batch, delivery, Reason.UNKNOWN_CHAPTER, detail, "chapter")
     else:
         _add_event(batch, delivery, event)
@@ -140,11 +141,15 @@ def _add_event(batch: Batch, delivery: Delivery, event: ToTransfer | Withdrawn) 
     key = Key(entity_of(event), event.subject)
     named = delivery.routing_key.partition(".")[0]
     if delivery.exchange == RECORDS and named != key.entity:
-        detail = f"the routing key says {named!r}, the event says {str(key.entity)!r}"
+        detail = say("{found} instead of {expected}", found=key.entity, expected=named)
         _refuse(batch, delivery, Reason.UNKNOWN_ENTITY, detail, "type")
         return
     if not isinstance(event, Withdrawn) and event.data.id != event.subject:
-        detail = f"subject {event.subject!r} is not the id of its data, {event.data.id!r}"
+        detail = say(
+            "subject {subject} is not the id of its data, {id}",
+            subject=event.subject,
+            id=event.data.id,
+        )
         _refuse(batch, delivery, Reason.UNREADABLE, detail, "subject")
         return
     if _is_cancelled(batch.items.get(key)):

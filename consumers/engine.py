@@ -38,6 +38,7 @@ from schemas.events import Withdrawn
 from schemas.facts import Observer, unobserved
 from schemas.reasons import Reason
 from schemas.records import Account, discrepancy, fingerprint
+from schemas.sentences import say
 from schemas.statuses import HELD, Entity
 from schemas.wire.channel import Delivery
 
@@ -308,7 +309,9 @@ class Engine:
     def _paused(self) -> str | None:
         if not self._bugs.too_many():
             return None
-        reason = f"{self._bugs.begin_anew()} failures in a row that no person can correct"
+        reason = say(
+            "{count} failures in a row that no person can correct", count=self._bugs.begin_anew()
+        )
         self._ledger.pause(reason)
         return reason
 

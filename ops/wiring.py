@@ -17,6 +17,7 @@ from consumers.runtime import Consumer
 from consumers.system import Setup, System
 from consumers.systems import registry
 from ops import settings as config
+from ops.language import catalogue
 from ops.settings import ConfigurationError, Settings
 from producers.chapters import Chapter as MembriChapter
 from producers.chapters import Chapters
@@ -30,6 +31,7 @@ from producers.poller import Poller
 from producers.settler import Settler
 from schemas.facts import Observer, unobserved
 from schemas.reasons import explain
+from schemas.sentences import speak
 from schemas.wire.address import BrokerAddressError, broker_address
 from schemas.wire.rabbit import RabbitBroker
 from schemas.wire.topology import Topology, topology
@@ -218,7 +220,9 @@ def consumer(
     stop: threading.Event,
     observer: Observer = unobserved,
 ) -> Iterator[Consumer]:
-    """The consumer of one chapter, with its ledger and its system."""
+    """The consumer of one chapter, with its ledger and its system. From now on this process tells
+    details in the language that Membri's error texts have: they are kept and written there."""
+    speak(catalogue(settings.membri.language).gettext)
     chapter = settings.chapter(slug)
     books = ledger(settings, chapter.slug)
     target = system(settings, chapter.slug, observer)

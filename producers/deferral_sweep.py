@@ -97,7 +97,7 @@ class DeferralSweep:
                 continue
             if publication.blocked(plan.chapter):
                 self._put_off.setdefault(plan.chapter.slug, {})[plan.payment.id] = None
-            elif not self._deferring.say(plan, publication, today, since):
+            elif not self._deferring.say_again(plan, publication, today, since):
                 return False
         return True
 

@@ -178,7 +178,7 @@ class Deferring:
             plans = self.plans(self._membri.fetch(Entity.PAYMENT, chunk))
             for plan in plans.values():
                 if plan.cancelled and not plan.is_final:
-                    self.say(plan, publication, self.today(), None)
+                    self.say_again(plan, publication, self.today(), None)
 
     # --- what may have been lost ------------------------------------------------------------------
 
@@ -186,7 +186,7 @@ class Deferring:
         """These are Transfert complété: what was told of them stands from now on."""
         self._state.note_went(payment_ids)
 
-    def say(
+    def say_again(
         self, plan: Plan, publication: Publication, today: dt.date, since: dt.date | None
     ) -> bool:
         """Publishes what there is to say again of one payment; whether that was confirmed.

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
+from schemas.sentences import speak
+
 pytest_plugins = ["tests.fixtures_broker"]
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """What a test made this process speak ends with it."""
+    yield
+    speak(None)
+
 
 Group = list[pytest.Item]
 KILLED = "tests/e2e/test_killed_at_random.py"

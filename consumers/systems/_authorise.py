@@ -21,6 +21,7 @@ from consumers.errors import Unavailable
 from consumers.systems._http import is_loopback
 from consumers.systems._tokens import DeadGrant, NoReply, Place, Token, alone
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 _PAGE = (
     "<!doctype html><html lang='fr'><meta charset='utf-8'><title>membri-sync</title>"
@@ -68,17 +69,22 @@ def read_address(
     parts = urlsplit(url.strip())
     values = {name: found[0] for name, found in parse_qs(parts.query).items()}
     if "error" in values:
-        raise AuthorisationRefused(f"{vendor} says: {values['error']}")
+        raise AuthorisationRefused(
+            say("{system} says: {error}", system=vendor, error=values["error"])
+        )
     missing = [name for name in needed if not values.get(name)]
     if missing:
         raise AuthorisationRefused(
-            f"the address has no {' and no '.join(missing)}; paste the whole address of the page"
-            " on which the browser ended"
+            say(
+                "the address has no {names}; paste the whole address of the page on which the"
+                " browser ended",
+                names=", ".join(missing),
+            )
         )
     if state is not None and not secrets.compare_digest(
         state.encode(), values.get("state", "").encode()
     ):
-        raise AuthorisationRefused("the address answers another request (state); start again")
+        raise AuthorisationRefused(say("the address answers another request (state); start again"))
     return values, urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
 
 
@@ -98,15 +104,16 @@ def keep(path: Path, wait_max_s: float, ask: Callable[[], Token]) -> dt.datetime
                 place.clear()
     except DeadGrant as error:
         raise AuthorisationRefused(
-            f"the code is used up or too old ({error}); start again"
+            say("the code is used up or too old ({error}); start again", error=error)
         ) from error
     except NoReply as error:
         raise AuthorisationRefused(
-            f"no usable answer to the code ({error}); start again"
+            say("no usable answer to the code ({error}); start again", error=error)
         ) from error
     except OSError as error:
         raise Unavailable(
-            SystemReason.MISCONFIGURED, f"token file {path} cannot be written: {error.strerror}"
+            SystemReason.MISCONFIGURED,
+            say("token file {file} cannot be written: {error}", file=path, error=error.strerror),
         ) from error
     until = token.refresh_expires_at
     return dt.datetime.fromtimestamp(until, dt.UTC) if until else None

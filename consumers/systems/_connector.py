@@ -17,6 +17,7 @@ from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
 from consumers.system import Draft, Found, Lookup, Problem, Receipt, Task
 from schemas.reasons import SystemReason
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from schemas.sentences import say
 from schemas.statuses import Entity
 
 
@@ -157,4 +158,6 @@ def nothing_repeated(client: Client) -> Iterator[None]:
     except (Transient, Unavailable) as error:
         if not client.wrote:
             raise
-        raise OutcomeUnknown(f"after a first step was done: {error.detail}") from error
+        raise OutcomeUnknown(
+            say("after a first step was done: {detail}", detail=error.detail)
+        ) from error

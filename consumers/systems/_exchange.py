@@ -27,6 +27,7 @@ from consumers.systems._http import causes, never_sent, plain_words, retry_after
 from consumers.systems._throttle import Throttle
 from schemas.facts import ApiCall, Observer
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 ANSWER_MAX_BYTES = 50_000_000
 CONNECT_S = 5.0
@@ -65,7 +66,11 @@ def object_of(answer: Answer, title: str, *, written: bool = False) -> dict[str,
         raise OutcomeUnknown(detail) if written else Transient(detail) from error
     if isinstance(content, dict):
         return content
-    detail = f"{title}: HTTP {answer.status} with something else than an object"
+    detail = say(
+        "{system}: HTTP {status} with something else than an object",
+        system=title,
+        status=answer.status,
+    )
     raise OutcomeUnknown(detail) if written else Transient(detail)
 
 
@@ -121,7 +126,9 @@ class Exchange:
         it is used up: nothing was sent."""
         left = self._deadline - self._route.monotonic()
         if left <= 0:
-            raise Transient(f"out of time before the next request to {self._route.title}")
+            raise Transient(
+                say("out of time before the next request to {system}", system=self._route.title)
+            )
         return min(left, threading.TIMEOUT_MAX)
 
     def send(
@@ -250,7 +257,9 @@ def _lost(title: str, error: requests.RequestException, *, writing: bool) -> Exc
     names = " ← ".join(type(cause).__name__ for cause in list(causes(error))[:3])
     detail = f"{title}: {names}"
     if any(type(cause).__name__ == "SSLCertVerificationError" for cause in causes(error)):
-        return Unavailable(SystemReason.MISCONFIGURED, f"{detail}; see ca_bundle")
+        return Unavailable(
+            SystemReason.MISCONFIGURED, say("{detail}; see ca_bundle", detail=detail)
+        )
     if writing and not never_sent(error):
         return OutcomeUnknown(detail)
     return Unavailable(SystemReason.UNREACHABLE, detail)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from consumers.errors import Unavailable
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 DAY_S = 86_400.0
 RECHECK_S = 30.0
@@ -49,7 +50,9 @@ class KeptLists:
         caller's time; Transient when that has passed.
         """
         if not self._lock.acquire(timeout=client.left_s()):
-            detail = f"{self._title}: its lists are still being read for another record"
+            detail = say(
+                "{system}: its lists are still being read for another record", system=self._title
+            )
             raise Unavailable(SystemReason.UNREACHABLE, detail)
         try:
             held = self._held.get(key)

@@ -14,6 +14,7 @@ from typing import Any
 
 from consumers.errors import Rejected
 from schemas.reasons import Reason
+from schemas.sentences import say
 
 SKEW_S = 10.0
 """How far their clock may be behind ours before each creation costs one more read."""
@@ -37,7 +38,11 @@ class TakenAway(Rejected):
         """`words`: the record as a person would look for it."""
         super().__init__(
             Reason.DIFFERS_FROM_BOOKS,
-            detail=f"{title} made {words} when this was sent before, and somebody voided or deleted"
-            " it since; transfer again to make another one",
+            detail=say(
+                "{system} made {record} when this was sent before, and somebody voided or deleted"
+                " it since; transfer again to make another one",
+                system=title,
+                record=words,
+            ),
         )
         self.told = told

@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr, model_validator
 
 from consumers.errors import Unavailable
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 
 def given_once(name: str, value: SecretStr, file: str) -> None:
@@ -32,7 +33,10 @@ def secret_of(name: str, value: SecretStr, file: str) -> str:
         detail = f"{name}_file {file}: {type(error).__name__}"
         raise Unavailable(SystemReason.MISCONFIGURED, detail) from error
     if not text:
-        raise Unavailable(SystemReason.MISCONFIGURED, f"{name}_file {file} is empty")
+        raise Unavailable(
+            SystemReason.MISCONFIGURED,
+            say("{setting} {file} is empty", setting=f"{name}_file", file=file),
+        )
     return text
 
 

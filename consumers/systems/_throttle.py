@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from consumers.errors import Unavailable
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 _RECHECK_S = 0.01  # only the answers of others can free a slot, and they announce nothing
 
@@ -92,13 +93,13 @@ class Throttle:
                 now = self._clock()
                 if now < self._silent_until:
                     left = self._silent_until - now
-                    raise _throttled(f"{self._title} asked to wait", left)
+                    raise _throttled(say("{system} asked to wait", system=self._title), left)
                 wait_s = max(w.wait_s(now, self._in_flight) for w in self._windows)
                 if wait_s == 0:
                     self._in_flight += 1
                     return
             if now + wait_s > give_up_at:
-                raise _throttled("our own limit of requests is reached", wait_s)
+                raise _throttled(say("our own limit of requests is reached"), wait_s)
             self._sleep(wait_s)
 
 

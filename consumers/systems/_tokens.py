@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from consumers.errors import Unavailable
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 if sys.platform == "win32":
     import msvcrt
@@ -149,7 +150,8 @@ def alone(path: Path, wait_max_s: float) -> Iterator[None]:
             except OSError as error:
                 if time.monotonic() > give_up_at:
                     raise Unavailable(
-                        SystemReason.UNREACHABLE, f"{path}: another process is renewing the tokens"
+                        SystemReason.UNREACHABLE,
+                        say("{file}: another process is renewing the tokens", file=path),
                     ) from error
                 time.sleep(_LOCK_POLL_S)
         yield
@@ -227,15 +229,20 @@ class Tokens:
                 held = (stamp, read_token(self._path))
                 self._read = held
         except FileNotFoundError as error:
-            raise self._unauthorised(f"no token file {self._path}") from error
+            raise self._unauthorised(say("no token file {file}", file=self._path)) from error
         except (OSError, ValueError) as error:
-            detail = f"token file {self._path}: {type(error).__name__}"
+            detail = say("token file {file}: {error}", file=self._path, error=type(error).__name__)
             raise self._unauthorised(detail) from error
         company = self._company
         if company and held[1].realm_id and company != held[1].realm_id:
             raise Unavailable(
                 SystemReason.MISCONFIGURED,
-                f"token file {self._path} is of company {held[1].realm_id}, not of {company}",
+                say(
+                    "token file {file} is of company {found}, not of {expected}",
+                    file=self._path,
+                    found=held[1].realm_id,
+                    expected=company,
+                ),
             )
         return held[1]
 
@@ -247,7 +254,9 @@ class Tokens:
                 return token  # another thread, process or person was faster
             if token.refresh_token == self._dead:
                 raise self._unauthorised(
-                    f"{self._service} refused the refresh token (invalid_grant)"
+                    say(
+                        "{service} refused the refresh token (invalid_grant)", service=self._service
+                    )
                 )
             return self._ask(token)
 
@@ -256,7 +265,8 @@ class Tokens:
         give_up_at = time.monotonic() + self._wait_max_s
         if not self._lock.acquire(timeout=self._wait_max_s):
             raise Unavailable(
-                SystemReason.UNREACHABLE, f"{self._service} has not renewed the tokens yet"
+                SystemReason.UNREACHABLE,
+                say("{service} has not renewed the tokens yet", service=self._service),
             )
         try:
             with alone(self._path, max(0.0, give_up_at - time.monotonic())):
@@ -273,12 +283,17 @@ class Tokens:
         except DeadGrant as error:
             self._dead = token.refresh_token
             raise self._unauthorised(
-                f"{self._service} refused the refresh token: {error}"
+                say(
+                    "{service} refused the refresh token: {error}",
+                    service=self._service,
+                    error=error,
+                )
             ) from error
         except NoReply as error:
             # The old token is tried again next time: if it was replaced, the vendor says so then.
             raise Unavailable(
-                SystemReason.UNREACHABLE, f"no usable answer of the token service: {error}"
+                SystemReason.UNREACHABLE,
+                say("no usable answer of the token service: {error}", error=error),
             ) from error
         finally:
             place.clear()
@@ -287,11 +302,17 @@ class Tokens:
     def _unauthorised(self, why: str) -> Unavailable:
         return Unavailable(
             SystemReason.UNAUTHORISED,
-            f"{why}; run `membri-sync authorize {self._chapter}`",
+            say(
+                "{why}; run `{command}`", why=why, command=f"membri-sync authorize {self._chapter}"
+            ),
         )
 
     def _unwritable(self, error: OSError) -> Unavailable:
         return Unavailable(
             SystemReason.MISCONFIGURED,
-            f"token file {self._path} cannot be written: {type(error).__name__}",
+            say(
+                "token file {file} cannot be written: {error}",
+                file=self._path,
+                error=type(error).__name__,
+            ),
         )

@@ -18,6 +18,7 @@ from ops.cli import authorizing, dead, describing, looking, measuring, previewin
 from ops.cli.context import Context
 from ops.language import Words
 from ops.settings import DEFAULT_FILE
+from schemas.sentences import speak
 
 CONFIG_VARIABLE = "MEMBRI_SYNC_CONFIG"
 LANGUAGE_VARIABLE = "MEMBRI_SYNC_LANG"
@@ -115,6 +116,7 @@ def common(
     chosen: language.Language = language.preferred(os.environ)
     if lang is not None:
         chosen = "en" if lang is Lang.EN else "fr"
+    speak(language.catalogue(chosen).gettext)
     command.obj = Context(config, json=json, verbose=verbose, words=Words(chosen))
 
 

@@ -14,7 +14,10 @@ from babel.messages.catalog import Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+import consumers
 import ops
+import producers
+import schemas
 from ops import labels, language
 from ops.language import LOCALES, Words, preferred, said
 from producers import discovery
@@ -24,6 +27,7 @@ from schemas.statuses import LABELS_FR, Entity, Status
 from schemas.systems import System
 
 OPS = Path(ops.__file__).parent
+PARTS = [OPS, *(Path(part.__file__).parent for part in (consumers, producers, schemas))]
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "say": None,
     "said": None,
@@ -34,8 +38,13 @@ Id = str | tuple[str, ...]
 
 
 def sentences_of_the_code() -> set[Id]:
-    found = extract_from_dir(str(OPS), keywords=KEYWORDS, strip_comment_tags=True)
-    return {message for _, _, message, _, _ in found}
+    return {
+        message
+        for part in PARTS
+        for _, _, message, _, _ in extract_from_dir(
+            str(part), keywords=KEYWORDS, strip_comment_tags=True
+        )
+    }
 
 
 def messages(locale: str) -> Iterator[Message]:
@@ -74,8 +83,8 @@ def test_translations_hold_the_same_values_as_the_sentence(locale: str) -> None:
 
 def test_sentences_are_literals_so_that_they_can_be_found() -> None:
     """A sentence put together at run time would be in no catalogue. Told codes come from lists."""
-    allowed = {"labels.py", "language.py"}
-    for path in sorted((OPS / "cli").glob("*.py")) + sorted(OPS.glob("*.py")):
+    allowed = {"labels.py", "language.py", "sentences.py"}
+    for path in sorted(path for part in PARTS for path in part.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or path.name in allowed:
                 continue

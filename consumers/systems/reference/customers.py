@@ -16,6 +16,7 @@ from consumers.systems.reference.books import Books, CustomerRow, key_of
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account
+from schemas.sentences import say
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _update(books: Books, keys: Keys, remote_id: str, account: Account) -> Recei
 
 def taken(keys: Keys, holder: CustomerRow) -> Rejected:
     """The refusal that says whom the account collides with."""
-    detail = f"the customer « {holder.name} » (Id {holder.id}) exists"
+    detail = say("the customer « {name} » (Id {id}) exists", name=holder.name, id=holder.id)
     if keys.field == "number":
         detail = f"{holder.number}: {detail}"
         return Rejected(Reason.DUPLICATE_NUMBER, field="number", detail=detail)

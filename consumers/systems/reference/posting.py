@@ -25,6 +25,7 @@ from schemas.money import ZERO, total
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from schemas.sentences import say
 
 
 def post(books: Books, keys: Keys, task: Task) -> Receipt:
@@ -62,7 +63,13 @@ def differences(
     found = [] if held == wanted else [f"{held} ≠ Membri {wanted}"]
     holder = getattr(row, "customer_id", "")
     if customer is not None and holder and holder != customer.remote_id:
-        found.append(f"customer {holder} in the books ≠ {customer.remote_id}")
+        found.append(
+            say(
+                "customer {found} in the books ≠ {expected}",
+                found=holder,
+                expected=customer.remote_id,
+            )
+        )
     return tuple(found)
 
 

@@ -42,6 +42,7 @@ from consumers.systems.reference.fields import FIELDS, LIMITS
 from consumers.systems.reference.settings import ReferenceConnection
 from schemas.reasons import Reason, SettingReason, SystemReason
 from schemas.records import Account, Record
+from schemas.sentences import say
 from schemas.statuses import Entity
 
 Verb = Literal["probe", "check", "check_settings", "draft", "find", "transfer"]
@@ -262,7 +263,11 @@ class ReferenceSystem:
             if not row.active:
                 raise Rejected(Reason.CUSTOMER_INACTIVE, field="reference", detail=row.name)
             namesake = not mine and not lookup.reference and not lookup.remote_id
-            told = (f"the customer « {row.name} » (Id {row.id}) exists",) if namesake else ()
+            told = (
+                (say("the customer « {name} » (Id {id}) exists", name=row.name, id=row.id),)
+                if namesake
+                else ()
+            )
             return Found(posting.ref(row), by_marker=mine, differences=told)
         differences = posting.differences(row, lookup.record, lookup.customer)
         balance = row.balance if isinstance(row, DocumentRow) else None
