@@ -9,11 +9,10 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from consumers.system import AccountsSettings, RemoteRef, Setup
+from consumers.system import AccountsSettings, RemoteRef
 from consumers.systems.business_central.connector import BusinessCentral
 from consumers.systems.business_central.keys import entry_number, marker, payment_number
 from consumers.systems.business_central.settings import Connection
@@ -29,12 +28,11 @@ from ops.sandbox.business_central.accountant import act
 from ops.sandbox.business_central.bookkeeping import books as booked
 from ops.sandbox.business_central.company import AREA, BANK, DEFERRED, DUES, EVENTS, TERM
 from ops.sandbox.kernel.books import CompanyBooks
-from ops.sandbox.kernel.serving import Served, running
+from ops.sandbox.kernel.serving import running
 from ops.sandbox.kernel.store import Store
 from ops.sandbox.kernel.tls import Certificate, loopback_certificate
-from schemas.chapters import ChapterSettings
-from schemas.facts import Fact
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from tests.contracts.conformance_served import ServedBench, closing, sum_of
 from tests.contracts.conformance_time import VirtualTime
 from tests.contracts.conformance_world import Held
 
@@ -53,16 +51,13 @@ ACCOUNTS = AccountsSettings(
 
 
 @dataclass
-class BusinessCentralBench:
+class BusinessCentralBench(ServedBench[BusinessCentral]):
     """A served sandbox with one company, and connectors on it."""
 
-    served: Served
+    API = "/api/v2.0/"
+
     certificate: Certificate
-    time: VirtualTime
-    facts: list[Fact] = field(default_factory=list)
-    accounts: AccountsSettings = ACCOUNTS
-    _connector: BusinessCentral | None = None
-    _opened: list[BusinessCentral] = field(default_factory=list)
+    accounts: AccountsSettings = field(default=ACCOUNTS, kw_only=True)
 
     @property
     def sandbox(self) -> BusinessCentralSystem:
@@ -73,11 +68,8 @@ class BusinessCentralBench:
     def options(self) -> Options:
         return self.sandbox.options
 
-    @property
-    def system(self) -> BusinessCentral:
-        if self._connector is None:
-            self._connector = self.connector()
-        return self._connector
+    def build(self) -> type[BusinessCentral]:
+        return BusinessCentral
 
     def connection(self, **values: Any) -> Connection:
         given = {
@@ -90,24 +82,6 @@ class BusinessCentralBench:
             "tax_area": AREA,
         }
         return Connection.model_validate({**given, **values})
-
-    def connector(self, settings: ChapterSettings | None = None, **values: Any) -> BusinessCentral:
-        setup = Setup(
-            "montreal",
-            self.connection(**values),
-            self.accounts,
-            settings or ChapterSettings(),
-            self.facts.append,
-        )
-        made = BusinessCentral(
-            setup, clock=self.time.clock, monotonic=self.time.monotonic, sleep=self.time.sleep
-        )
-        self._opened.append(made)
-        return made
-
-    def restarted(self) -> BusinessCentral:
-        self._connector = self.connector()
-        return self._connector
 
     def dump(self) -> dict[str, Any]:
         return self.sandbox.dump()[COMPANY]  # type: ignore[no-any-return]  # a dump is plain JSON
@@ -124,17 +98,17 @@ class BusinessCentralBench:
                 mine = [one for one in found.documents if one.note == marker(record.id)]
                 return Held(
                     len(mine),
-                    _sum(one.total for one in mine),
-                    _sum(one.balance for one in mine),
+                    sum_of(one.total for one in mine),
+                    sum_of(one.balance for one in mine),
                 )
             case Payment():
                 paid = [one for one in found.payments if one.number == payment_number(record.id)]
                 lines = len({one.invoice.id for one in record.allocations})
                 assert len(paid) % lines == 0, paid
-                return Held(len(paid) // lines, _sum(one.total for one in paid))
+                return Held(len(paid) // lines, sum_of(one.total for one in paid))
             case JournalEntry():
                 entries = [one for one in found.entries if one.number == entry_number(record.id)]
-                return Held(len(entries), _sum(one.lines[DEFERRED] for one in entries))
+                return Held(len(entries), sum_of(one.lines[DEFERRED] for one in entries))
 
     def applications(self, record: Record) -> int:
         found = self.books()
@@ -163,22 +137,9 @@ class BusinessCentralBench:
         self.accountant(closed_until=date.isoformat() if date else "")
         self.restarted()  # one that runs learns it from a refusal, or the next day
 
-    def spoil(self, damage: str, request: int) -> None:
-        kind = {"lost_before": "drop_before", "lost_after": "drop_after"}.get(damage)
-        fault: dict[str, Any] = {"kind": kind} if kind else {"kind": "status_after", "status": 504}
-        self.sandbox.faults.arm(**fault, path="/api/v2.0/", skip=request)
-
-    def spoiled(self) -> bool:
-        left = self.sandbox.faults.armed()
-        self.sandbox.faults.clear()
-        return not left
-
     def cut(self) -> None:
         # nobody listens there
         self._connector = self.connector(api_root="https://localhost:9/v2.0/t/e/api/v2.0")
-
-    def mend(self) -> None:
-        self._connector = None
 
     def throttle(self) -> None:
         self.sandbox.limits.order(1, 429, 0)
@@ -191,16 +152,6 @@ class BusinessCentralBench:
 
     def restore(self) -> None:
         self.options.application_enabled = True
-
-    def close(self) -> None:
-        for connector in self._opened:
-            connector.close()
-        self._opened.clear()
-        self._connector = None
-
-
-def _sum(values: Any) -> Decimal:
-    return sum((Decimal(str(value)) for value in values), Decimal(0)).quantize(Decimal("0.01"))
 
 
 @contextmanager
@@ -218,8 +169,6 @@ def business_central_bench(folder: Path, **options: Any) -> Iterator[BusinessCen
     )
     system.seed({"companies": {COMPANY: default_company("Association des Érables")}})
     with running(system, certificate=certificate) as served:
-        bench = BusinessCentralBench(served, certificate, virtual)
-        try:
+        bench = BusinessCentralBench(served, virtual, certificate)
+        with closing(bench):
             yield bench
-        finally:
-            bench.close()

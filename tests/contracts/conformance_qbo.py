@@ -11,15 +11,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from consumers.system import AccountsSettings, RemoteRef, Setup
+from consumers.system import AccountsSettings, RemoteRef
 from consumers.systems.quickbooks_online.connector import QuickBooksOnline
 from consumers.systems.quickbooks_online.markers import marked
 from consumers.systems.quickbooks_online.settings import Connection
-from ops.sandbox.kernel.serving import Served, running
+from ops.sandbox.kernel.serving import running
 from ops.sandbox.kernel.store import Store
 from ops.sandbox.quickbooks_online import (
     QuickBooksSystem,
@@ -35,8 +34,8 @@ from ops.sandbox.quickbooks_online.company import (
     ITEM_EVENT,
 )
 from schemas.chapters import ChapterSettings
-from schemas.facts import Fact
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from tests.contracts.conformance_served import ServedBench, closing, sum_of
 from tests.contracts.conformance_time import VirtualTime
 from tests.contracts.conformance_world import Held
 
@@ -53,16 +52,14 @@ ACCOUNTS = AccountsSettings(
 
 
 @dataclass
-class QuickBooksBench:
+class QuickBooksBench(ServedBench[QuickBooksOnline]):
     """A served sandbox with one company, and connectors on it."""
 
-    served: Served
-    time: VirtualTime
+    API = "/v3/"
+    FORGET_S = 60.0
+
     folder: Path
-    facts: list[Fact] = field(default_factory=list)
-    accounts: AccountsSettings = ACCOUNTS
-    _connector: QuickBooksOnline | None = None
-    _opened: list[QuickBooksOnline] = field(default_factory=list)
+    accounts: AccountsSettings = field(default=ACCOUNTS, kw_only=True)
 
     @property
     def sandbox(self) -> QuickBooksSystem:
@@ -77,11 +74,8 @@ class QuickBooksBench:
     def token_file(self) -> Path:
         return self.folder / "qbo-token.json"
 
-    @property
-    def system(self) -> QuickBooksOnline:
-        if self._connector is None:
-            self._connector = self.connector()
-        return self._connector
+    def build(self) -> type[QuickBooksOnline]:
+        return QuickBooksOnline
 
     def connection(self, **values: Any) -> Connection:
         given = {
@@ -93,26 +87,6 @@ class QuickBooksBench:
             "token_file": str(self.token_file),
         }
         return Connection.model_validate({**given, **values})
-
-    def connector(self, settings: ChapterSettings | None = None, **values: Any) -> QuickBooksOnline:
-        self.time.sleep(60)  # a new connector knows nothing of the requests of the former one
-        connection = self.connection(**values)
-        setup = Setup(
-            "montreal",
-            connection,
-            self.accounts,
-            settings or ChapterSettings(),
-            self.facts.append,
-        )
-        made = QuickBooksOnline(
-            setup, clock=self.time.clock, monotonic=self.time.monotonic, sleep=self.time.sleep
-        )
-        self._opened.append(made)
-        return made
-
-    def restarted(self) -> QuickBooksOnline:
-        self._connector = self.connector()
-        return self._connector
 
     def authorise(self, **changes: Any) -> None:
         """Puts a token file down, as `membri-sync authorize` does."""
@@ -136,11 +110,11 @@ class QuickBooksBench:
         mine = [row for row in self.rows(kind) if marked(row, what, record.id)]
         if isinstance(record, JournalEntry):
             debits = [line["Amount"] for row in mine for line in row["Line"]][::2]
-            return Held(len(mine), _sum(debits))
+            return Held(len(mine), sum_of(debits))
         return Held(
             len(mine),
-            _sum(row.get("TotalAmt", 0) for row in mine),
-            _sum(row.get("Balance", 0) for row in mine),
+            sum_of(row.get("TotalAmt", 0) for row in mine),
+            sum_of(row.get("Balance", 0) for row in mine),
         )
 
     def applications(self, record: Record) -> int:
@@ -173,21 +147,8 @@ class QuickBooksBench:
         self.accountant(BookCloseDate=date.isoformat() if date else None)
         self.restarted()  # one that runs learns it from a refusal, or the next day
 
-    def spoil(self, damage: str, request: int) -> None:
-        kind = {"lost_before": "drop_before", "lost_after": "drop_after"}.get(damage)
-        fault = {"kind": kind} if kind else {"kind": "status_after", "status": 504}
-        self.sandbox.faults.arm(**fault, path="/v3/", skip=request)
-
-    def spoiled(self) -> bool:
-        left = self.sandbox.faults.armed()
-        self.sandbox.faults.clear()
-        return not left
-
     def cut(self) -> None:
         self._connector = self.connector(api_root="http://localhost:9/v3")  # nobody listens there
-
-    def mend(self) -> None:
-        self._connector = None
 
     def throttle(self) -> None:
         self.sandbox.faults.arm(
@@ -204,10 +165,6 @@ class QuickBooksBench:
     def restore(self) -> None:
         self.authorise()
 
-    def close(self) -> None:
-        for connector in self._opened:
-            connector.close()
-
 
 def _kind_of(record: Record) -> tuple[str, str]:
     match record:
@@ -221,10 +178,6 @@ def _kind_of(record: Record) -> tuple[str, str]:
             return "Payment", "payment"
         case JournalEntry():
             return "JournalEntry", "journal_entry"
-
-
-def _sum(values: Any) -> Decimal:
-    return sum((Decimal(str(value)) for value in values), Decimal(0)).quantize(Decimal("0.01"))
 
 
 @contextmanager
@@ -242,7 +195,5 @@ def quickbooks_bench(folder: Path, **served: Any) -> Iterator[QuickBooksBench]:
     with running(system, **served) as running_system:
         bench = QuickBooksBench(running_system, virtual, folder)
         bench.authorise()
-        try:
+        with closing(bench):
             yield bench
-        finally:
-            bench.close()

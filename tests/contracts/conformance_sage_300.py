@@ -10,24 +10,22 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-from consumers.system import AccountsSettings, RemoteRef, Setup
+from consumers.system import AccountsSettings, RemoteRef
 from consumers.systems._keys import entry_number
 from consumers.systems.sage_300.connector import Sage300
 from consumers.systems.sage_300.markers import marker, receipt_number
 from consumers.systems.sage_300.settings import Connection
 from ops.sandbox.kernel.books import CompanyBooks
-from ops.sandbox.kernel.serving import Served, running
+from ops.sandbox.kernel.serving import running
 from ops.sandbox.kernel.store import Store
 from ops.sandbox.sage_300 import Options, Sage300System, default_company, sage_300_system
 from ops.sandbox.sage_300 import company as chart
 from ops.sandbox.sage_300.accountant import act
 from ops.sandbox.sage_300.inventory import books as booked
-from schemas.chapters import ChapterSettings
-from schemas.facts import Fact
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from tests.contracts.conformance_served import ServedBench, closing, sum_of
 from tests.contracts.conformance_time import VirtualTime
 from tests.contracts.conformance_world import Held
 
@@ -47,16 +45,13 @@ ACCOUNTS = AccountsSettings(
 
 
 @dataclass
-class Sage300Bench:
+class Sage300Bench(ServedBench[Sage300]):
     """A served sandbox with one company, and connectors on it."""
 
-    served: Served
-    time: VirtualTime
-    facts: list[Fact] = field(default_factory=list)
-    accounts: AccountsSettings = ACCOUNTS
+    API = "/Sage300WebApi/"
+
+    accounts: AccountsSettings = field(default=ACCOUNTS, kw_only=True)
     user: str = USER
-    _connector: Sage300 | None = None
-    _opened: list[Sage300] = field(default_factory=list)
 
     @property
     def sandbox(self) -> Sage300System:
@@ -67,11 +62,8 @@ class Sage300Bench:
     def options(self) -> Options:
         return self.sandbox.options
 
-    @property
-    def system(self) -> Sage300:
-        if self._connector is None:
-            self._connector = self.connector()
-        return self._connector
+    def build(self) -> type[Sage300]:
+        return Sage300
 
     def connection(self, **values: Any) -> Connection:
         given = {
@@ -82,24 +74,6 @@ class Sage300Bench:
             "tax_group": chart.TAX_GROUP,
         }
         return Connection.model_validate({**given, **values})
-
-    def connector(self, settings: ChapterSettings | None = None, **values: Any) -> Sage300:
-        setup = Setup(
-            "montreal",
-            self.connection(**values),
-            self.accounts,
-            settings or ChapterSettings(),
-            self.facts.append,
-        )
-        made = Sage300(
-            setup, clock=self.time.clock, monotonic=self.time.monotonic, sleep=self.time.sleep
-        )
-        self._opened.append(made)
-        return made
-
-    def restarted(self) -> Sage300:
-        self._connector = self.connector()
-        return self._connector
 
     def rows(self, resource: str) -> list[dict[str, Any]]:
         return self.sandbox.dump()[COMPANY][resource]  # type: ignore[no-any-return]  # a dump is plain JSON
@@ -117,17 +91,17 @@ class Sage300Bench:
                 note = marker("invoice", record.id)
                 mine = [one for one in found.documents if one.note == note]
                 return Held(
-                    *(len(mine), _sum(one.total for one in mine)),
-                    _sum(one.balance for one in mine),
+                    *(len(mine), sum_of(one.total for one in mine)),
+                    sum_of(one.balance for one in mine),
                 )
             case Payment():
                 number = receipt_number(record.id)
                 paid = [one for one in found.payments if one.number == number]
-                return Held(len(paid), _sum(one.total for one in paid))
+                return Held(len(paid), sum_of(one.total for one in paid))
             case JournalEntry():
                 number = entry_number(record.id)
                 entries = [one for one in found.entries if one.number == number]
-                return Held(len(entries), _sum(one.lines[chart.DEFERRED] for one in entries))
+                return Held(len(entries), sum_of(one.lines[chart.DEFERRED] for one in entries))
 
     def applications(self, record: Record) -> int:
         found = self.books()
@@ -162,22 +136,9 @@ class Sage300Bench:
         self.accountant(closed_until=last.isoformat() if last else None)
         self.restarted()  # one that runs learns it from a refusal, or the next day
 
-    def spoil(self, damage: str, request: int) -> None:
-        kind = {"lost_before": "drop_before", "lost_after": "drop_after"}.get(damage)
-        fault: dict[str, Any] = {"kind": kind} if kind else {"kind": "status_after", "status": 504}
-        self.sandbox.faults.arm(**fault, path="/Sage300WebApi/", skip=request)
-
-    def spoiled(self) -> bool:
-        left = self.sandbox.faults.armed()
-        self.sandbox.faults.clear()
-        return not left
-
     def cut(self) -> None:
         # nobody listens there
         self._connector = self.connector(base_url="http://localhost:9/Sage300WebApi/v1.0/-/X")
-
-    def mend(self) -> None:
-        self._connector = None
 
     def throttle(self) -> None:
         self.sandbox.faults.arm(kind="status", status=429, path="/Sage300WebApi/")
@@ -191,16 +152,6 @@ class Sage300Bench:
     def restore(self) -> None:
         self.accountant(users=[USER])
         self.restarted()  # an administrator who gave the right back starts the connector anew
-
-    def close(self) -> None:
-        for connector in self._opened:
-            connector.close()
-        self._opened.clear()
-        self._connector = None
-
-
-def _sum(values: Any) -> Decimal:
-    return sum((Decimal(str(value)) for value in values), Decimal(0)).quantize(Decimal("0.01"))
 
 
 @contextmanager
@@ -218,7 +169,5 @@ def sage_300_bench(user: str = USER, **options: Any) -> Iterator[Sage300Bench]:
     system.seed({"companies": {COMPANY: default_company("Association des Érables")}})
     with running(system) as served:
         bench = Sage300Bench(served, virtual, user=user)
-        try:
+        with closing(bench):
             yield bench
-        finally:
-            bench.close()

@@ -10,16 +10,15 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from consumers.system import AccountsSettings, RemoteRef, Setup
+from consumers.system import AccountsSettings, RemoteRef
 from consumers.systems._keys import entry_number, payment_number
 from consumers.systems.sage_accounting.connector import SageAccounting
 from consumers.systems.sage_accounting.markers import marked
 from consumers.systems.sage_accounting.settings import Connection
-from ops.sandbox.kernel.serving import Served, running
+from ops.sandbox.kernel.serving import running
 from ops.sandbox.kernel.store import Store
 from ops.sandbox.sage_accounting import (
     Options,
@@ -31,8 +30,8 @@ from ops.sandbox.sage_accounting import (
 from ops.sandbox.sage_accounting.accountant import act
 from ops.sandbox.sage_accounting.company import BANK, DEFERRED, DUES, EVENTS
 from schemas.chapters import ChapterSettings
-from schemas.facts import Fact
 from schemas.records import Account, Invoice, JournalEntry, Payment, Record
+from tests.contracts.conformance_served import ServedBench, closing, sum_of
 from tests.contracts.conformance_time import VirtualTime
 from tests.contracts.conformance_world import Held
 
@@ -50,18 +49,16 @@ ACCOUNTS = AccountsSettings(
 
 
 @dataclass
-class SageBench:
+class SageBench(ServedBench[SageAccounting]):
     """A served sandbox with one company, and connectors on it."""
 
-    served: Served
-    time: VirtualTime
+    API = "/v3.1/"
+    FORGET_S = 2.0
+
     folder: Path
-    facts: list[Fact] = field(default_factory=list)
-    accounts: AccountsSettings = ACCOUNTS
+    accounts: AccountsSettings = field(default=ACCOUNTS, kw_only=True)
     values: dict[str, Any] = field(default_factory=dict)
     excused: set[str] = field(default_factory=set)
-    _connector: SageAccounting | None = None
-    _opened: list[SageAccounting] = field(default_factory=list)
 
     @property
     def sandbox(self) -> SageAccountingSystem:
@@ -80,11 +77,8 @@ class SageBench:
     def token_file(self) -> Path:
         return self.folder / "sage-token.json"
 
-    @property
-    def system(self) -> SageAccounting:
-        if self._connector is None:
-            self._connector = self.connector()
-        return self._connector
+    def build(self) -> type[SageAccounting]:
+        return SageAccounting
 
     def connection(self, **values: Any) -> Connection:
         given = {
@@ -98,25 +92,6 @@ class SageBench:
             "token_file": str(self.token_file),
         }
         return Connection.model_validate({**given, **self.values, **values})
-
-    def connector(self, settings: ChapterSettings | None = None, **values: Any) -> SageAccounting:
-        self.time.sleep(2)  # a new connector knows nothing of the requests of the former one
-        setup = Setup(
-            "montreal",
-            self.connection(**values),
-            self.accounts,
-            settings or ChapterSettings(),
-            self.facts.append,
-        )
-        made = SageAccounting(
-            setup, clock=self.time.clock, monotonic=self.time.monotonic, sleep=self.time.sleep
-        )
-        self._opened.append(made)
-        return made
-
-    def restarted(self) -> SageAccounting:
-        self._connector = self.connector()
-        return self._connector
 
     def authorise(self, **changes: Any) -> None:
         """Puts a token file down, as `membri-sync authorize` does."""
@@ -146,8 +121,8 @@ class SageBench:
                 mine = [row for row in rows if marked(row, "invoice", record.id)]
                 return Held(
                     len(mine),
-                    _sum(row["total_amount"] for row in mine),
-                    _sum(row["outstanding_amount"] for row in mine),
+                    sum_of(row["total_amount"] for row in mine),
+                    sum_of(row["outstanding_amount"] for row in mine),
                 )
             case Payment():
                 return self._by_key("contact_payments", payment_number(record.id))
@@ -156,7 +131,7 @@ class SageBench:
 
     def _by_key(self, resource: str, key: str) -> Held:
         mine = [row for row in self.rows(resource) if row["reference"] == key]
-        return Held(len(mine), _sum(row.get("total_amount", row.get("total")) for row in mine))
+        return Held(len(mine), sum_of(row.get("total_amount", row.get("total")) for row in mine))
 
     def applications(self, record: Record) -> int:
         rows = self.rows("sales_credit_notes")
@@ -191,21 +166,8 @@ class SageBench:
         self.accountant(closed_until=date.isoformat() if date else None)
         self.restarted()  # one that runs learns it from a refusal, or the next day
 
-    def spoil(self, damage: str, request: int) -> None:
-        kind = {"lost_before": "drop_before", "lost_after": "drop_after"}.get(damage)
-        fault: dict[str, Any] = {"kind": kind} if kind else {"kind": "status_after", "status": 504}
-        self.sandbox.faults.arm(**fault, path="/v3.1/", skip=request)
-
-    def spoiled(self) -> bool:
-        left = self.sandbox.faults.armed()
-        self.sandbox.faults.clear()
-        return not left
-
     def cut(self) -> None:
         self._connector = self.connector(api_root="http://localhost:9/v3.1")  # nobody listens there
-
-    def mend(self) -> None:
-        self._connector = None
 
     def throttle(self) -> None:
         self.sandbox.faults.arm(kind="status", status=429, path="/v3.1/")
@@ -223,16 +185,6 @@ class SageBench:
 
     def restore(self) -> None:
         self.authorise()
-
-    def close(self) -> None:
-        for connector in self._opened:
-            connector.close()
-        self._opened.clear()
-        self._connector = None
-
-
-def _sum(values: Any) -> Decimal:
-    return sum((Decimal(str(value)) for value in values), Decimal(0)).quantize(Decimal("0.01"))
 
 
 @contextmanager
@@ -252,7 +204,5 @@ def sage_bench(folder: Path, *, edition: str = "ACCOUNTING", **options: Any) -> 
     with running(system) as served:
         bench = SageBench(served, virtual, folder)
         bench.authorise()
-        try:
+        with closing(bench):
             yield bench
-        finally:
-            bench.close()
