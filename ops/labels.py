@@ -119,14 +119,6 @@ DETAILS: Mapping[str, str] = {
 }
 """Details that our own engine writes; all others are figures or a vendor's words."""
 
-REMEDIES = (
-    N_("correct the mapping file ([membri] mapping)"),
-    N_("give the application user a role that may read and write this table"),
-    N_("have optimistic concurrency enabled on this table"),
-    N_("write [[chapters]] name as it stands in Membri"),
-)
-"""What the metadata check advises; its sentences are its own, a test compares them."""
-
 SYSTEMS: Mapping[str, str] = {
     "acomba": "Acomba",
     "acomba_x": "AcombaX",

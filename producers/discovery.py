@@ -32,11 +32,10 @@ from producers.dataverse import (
     quoted,
 )
 from producers.membri import ERROR_LENGTH
+from schemas.sentences import say
 from schemas.statuses import LABELS_EN, LABELS_FR, Status
 
 _CRM = "Microsoft.Dynamics.CRM."
-_REMEDY = "correct the mapping file ([membri] mapping)"
-_ROLE_REMEDY = "give the application user a role that may read and write this table"
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def discover(dataverse: Dataverse, mapping: Mapping, chapter_names: Sequence[str
         except (AuthFault, MembriUnavailable):
             raise
         except MembriError as error:
-            findings.append(_bad(f"table {table.table}", str(error), _REMEDY))
+            findings.append(_bad(say("table {table}", table=table.table), str(error), _remedy()))
             continue
         definitions[table.table] = definition
         of_table = list(_check_table(table, mapping, definition))
@@ -108,7 +107,11 @@ def discover(dataverse: Dataverse, mapping: Mapping, chapter_names: Sequence[str
 
 def _who_am_i(dataverse: Dataverse) -> Finding:
     user = dataverse.get("WhoAmI").get("UserId")
-    return Finding("identity", ok=True, text=f"{dataverse.url} knows us as user {user}")
+    return Finding(
+        say("identity"),
+        ok=True,
+        text=say("{url} knows us as user {user}", url=dataverse.url, user=user),
+    )
 
 
 def _tables(mapping: Mapping) -> list[Table]:
@@ -185,8 +188,10 @@ def _labels(option: Row) -> list[str]:
 
 def _check_table(table: Table, mapping: Mapping, found: _Definition) -> Iterator[Finding]:
     name = table.table
-    yield _equal(f"set of {name}", table.set, found.entity.get("EntitySetName"))
-    yield _equal(f"key of {name}", table.id, found.entity.get("PrimaryIdAttribute"))
+    yield _equal(say("set of {table}", table=name), table.set, found.entity.get("EntitySetName"))
+    yield _equal(
+        say("key of {table}", table=name), table.id, found.entity.get("PrimaryIdAttribute")
+    )
     yield from _check_columns(table, _columns(table), found)
     yield from _check_navigation(table, mapping, found)
     yield from _check_choices(table, mapping, found)
@@ -209,12 +214,12 @@ def _logical(column: str) -> str:
 def _check_columns(table: Table, columns: Iterable[str], found: _Definition) -> Iterator[Finding]:
     missing = [column for column in columns if column not in found.attributes]
     for column in missing:
-        yield _bad(f"{table.table}.{column}", "there is no such column", _REMEDY)
+        yield _bad(f"{table.table}.{column}", say("there is no such column"), _remedy())
     for column in columns:
         if column in found.attributes and not found.attributes[column]["IsValidForRead"]:
-            yield _bad(f"{table.table}.{column}", "this column cannot be read", _REMEDY)
+            yield _bad(f"{table.table}.{column}", say("this column cannot be read"), _remedy())
     if not missing:
-        yield Finding(f"columns of {table.table}", ok=True, text="all there")
+        yield Finding(say("columns of {table}", table=table.table), ok=True, text=say("all there"))
 
 
 def _check_navigation(table: Table, mapping: Mapping, found: _Definition) -> Iterator[Finding]:
@@ -222,16 +227,20 @@ def _check_navigation(table: Table, mapping: Mapping, found: _Definition) -> Ite
         subject = f"{table.table}.{lookup.column} → {lookup.navigation}"
         names = sorted(nav for column, nav in found.lookups if column == lookup.column)
         if lookup.navigation in names:
-            yield Finding(subject, ok=True, text="as expected")
+            yield Finding(subject, ok=True, text=say("as expected"))
         else:
-            told = ", ".join(names) or "no relationship"
-            yield _bad(subject, f"the metadata says: {told}", _REMEDY)
+            told = ", ".join(names) or say("no relationship")
+            yield _bad(subject, say("the metadata says: {names}", names=told), _remedy())
     if isinstance(table, InvoiceTable):
         subject = f"{table.table} → {table.lines}"
         if (mapping.line.table, table.lines) in found.collections:
-            yield Finding(subject, ok=True, text="as expected")
+            yield Finding(subject, ok=True, text=say("as expected"))
         else:
-            yield _bad(subject, f"this is not the collection of {mapping.line.table}", _REMEDY)
+            yield _bad(
+                subject,
+                say("this is not the collection of {table}", table=mapping.line.table),
+                _remedy(),
+            )
 
 
 def _lookups(table: Table) -> list[Lookup]:
@@ -257,12 +266,16 @@ def _check_choices(table: Table, mapping: Mapping, found: _Definition) -> Iterat
     if isinstance(table, PaymentTable) and table.method:
         wanted.append((table.method, list(mapping.choices.payment_method.values())))
     for column, values in wanted:
-        subject = f"values of {table.table}.{column}"
+        subject = say("values of {column}", column=f"{table.table}.{column}")
         missing = sorted(set(values) - set(found.options.get(column, {})))
         if missing:
-            yield _bad(subject, f"the choice lacks {', '.join(map(str, missing))}", _REMEDY)
+            yield _bad(
+                subject,
+                say("the choice lacks {values}", values=", ".join(map(str, missing))),
+                _remedy(),
+            )
         else:
-            yield Finding(subject, ok=True, text="all there")
+            yield Finding(subject, ok=True, text=say("all there"))
 
 
 def _check_status_labels(
@@ -276,31 +289,36 @@ def _check_status_labels(
         told = {meanings.get(_plain(label)) for label in options.get(value, [])} - {None, status}
         for other in sorted(one for one in told if one is not None):
             subject = f"{table.table}.{table.status} = {value}"
-            text = f"mapped to {status}, but its label is « {LABELS_FR[Status(other)]} »"
-            yield _bad(subject, text, _REMEDY)
+            text = say(
+                "mapped to {status}, but its label is « {label} »",
+                status=status,
+                label=LABELS_FR[Status(other)],
+            )
+            yield _bad(subject, text, _remedy())
 
 
 def _check_writing(table: SyncTable, found: _Definition) -> Iterator[Finding]:
     for column in (table.status, table.reference, table.error):
         attribute = found.attributes.get(column)
         if attribute is not None and not attribute["IsValidForUpdate"]:
-            yield _bad(f"{table.table}.{column}", "this column cannot be written", _REMEDY)
-    subject = f"versions of {table.table}"
+            yield _bad(f"{table.table}.{column}", say("this column cannot be written"), _remedy())
+    subject = say("versions of {table}", table=table.table)
     if found.entity.get("IsOptimisticConcurrencyEnabled"):
-        yield Finding(subject, ok=True, text="optimistic concurrency is on")
+        yield Finding(subject, ok=True, text=say("optimistic concurrency is on"))
     else:
-        remedy = "have optimistic concurrency enabled on this table"
-        yield _bad(subject, "without it a person's change could be overwritten", remedy)
+        remedy = say("have optimistic concurrency enabled on this table")
+        yield _bad(subject, say("without it a person's change could be overwritten"), remedy)
 
 
 def _readable(dataverse: Dataverse, table: Table) -> Finding:
+    subject = say("right to read {table}", table=table.table)
     try:
         list(dataverse.rows(table.set, Query(select=(table.id,), top=1)))
     except (AuthFault, MembriUnavailable):
         raise
     except MembriError as error:
-        return _bad(f"right to read {table.table}", str(error), _ROLE_REMEDY)
-    return Finding(f"right to read {table.table}", ok=True, text="granted")
+        return _bad(subject, str(error), _role_remedy())
+    return Finding(subject, ok=True, text=say("granted"))
 
 
 def _chapters(
@@ -310,29 +328,45 @@ def _chapters(
     ids: dict[str, str] = {}
     findings: list[Finding] = []
     for name in names:
-        subject = f"chapter {name}"
+        subject = say("chapter {name}", name=name)
         query = Query(select=(table.id,), filter=f"{table.name} eq {quoted(name)}", top=2)
         try:
             rows = list(dataverse.rows(table.set, query))
         except (AuthFault, MembriUnavailable):
             raise
         except MembriError as error:
-            findings.append(_bad(subject, str(error), _ROLE_REMEDY))
+            findings.append(_bad(subject, str(error), _role_remedy()))
             continue
         if len(rows) == 1:
             ids[name] = str(rows[0][table.id]).lower()
-            findings.append(Finding(subject, ok=True, text=f"is {ids[name]}"))
+            findings.append(Finding(subject, ok=True, text=say("is {value}", value=ids[name])))
         else:
-            many = "more than one chapter has" if rows else "no chapter has"
-            remedy = "write [[chapters]] name as it stands in Membri"
-            findings.append(_bad(subject, f"{many} this name", remedy))
+            told = (
+                say("more than one chapter has this name")
+                if rows
+                else say("no chapter has this name")
+            )
+            remedy = say("write [[chapters]] name as it stands in Membri")
+            findings.append(_bad(subject, told, remedy))
     return ids, findings
 
 
 def _equal(subject: str, expected: str, found: object) -> Finding:
     if expected == found:
-        return Finding(subject, ok=True, text=f"is {expected}")
-    return _bad(subject, f"is {found}, the mapping says {expected}", _REMEDY)
+        return Finding(subject, ok=True, text=say("is {value}", value=expected))
+    return _bad(
+        subject,
+        say("is {found}, the mapping says {expected}", found=found, expected=expected),
+        _remedy(),
+    )
+
+
+def _remedy() -> str:
+    return say("correct the mapping file ([membri] mapping)")
+
+
+def _role_remedy() -> str:
+    return say("give the application user a role that may read and write this table")
 
 
 def _bad(subject: str, text: str, remedy: str) -> Finding:

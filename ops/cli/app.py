@@ -116,7 +116,8 @@ def common(
     chosen: language.Language = language.preferred(os.environ)
     if lang is not None:
         chosen = "en" if lang is Lang.EN else "fr"
-    speak(language.catalogue(chosen).gettext)
+    if not json:
+        speak(language.catalogue(chosen).gettext)
     command.obj = Context(config, json=json, verbose=verbose, words=Words(chosen))
 
 

@@ -20,7 +20,6 @@ import producers
 import schemas
 from ops import labels, language
 from ops.language import LOCALES, Words, preferred, said
-from producers import discovery
 from schemas.outcomes import Action
 from schemas.reasons import WaitReason
 from schemas.statuses import LABELS_FR, Entity, Status
@@ -126,17 +125,6 @@ def test_codes_of_a_newer_version_are_shown_as_they_are() -> None:
     assert labels.name(labels.ENTITIES, "receipt", words) == "receipt"
     assert labels.event("moved.sideways", words) == "moved.sideways"
     assert labels.detail("", "status=on_hold_forever", words) == "statut : on_hold_forever"
-
-
-def test_remedies_of_the_metadata_check_are_those_that_have_a_translation() -> None:
-    source = Path(discovery.__file__).read_text(encoding="utf-8")
-    written = {
-        node.value
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    assert set(labels.REMEDIES) <= written
-    assert {discovery._REMEDY, discovery._ROLE_REMEDY} <= set(labels.REMEDIES)
 
 
 @pytest.mark.parametrize(
