@@ -19,6 +19,7 @@ import msal  # type: ignore[import-untyped]  # MSAL ships no types
 from msal.exceptions import MsalServiceError  # type: ignore[import-untyped]  # same
 
 from producers.dataverse.errors import AuthFault, ConfigFault, MembriUnavailable
+from schemas.sentences import say
 
 LOGIN_HOSTS = frozenset(
     {
@@ -34,13 +35,6 @@ LOGIN_HOSTS = frozenset(
 
 _CHALLENGE = re.compile(r'authorization_uri="?([^",\s]+)"?', re.IGNORECASE)
 _CODE = re.compile(r"AADSTS\d+")
-_REMEDIES = {
-    "AADSTS7000215": "the client secret is wrong",
-    "AADSTS7000222": "the client secret has expired",
-    "AADSTS700016": "the application (client_id) is not in this tenant",
-    "AADSTS90002": "the tenant does not exist: check [membri] authority",
-    "AADSTS500011": "the environment URL is not known to this tenant: check [membri] url",
-}
 _TRANSIENT = frozenset({"temporarily_unavailable", "server_error"})
 
 
@@ -100,7 +94,9 @@ class EntraTokens:
             answer = app.acquire_token_for_client([f"{self._url}/.default"])
         except (httpx2.HTTPError, MsalServiceError) as error:
             self._app = None
-            raise MembriUnavailable(f"the login server does not answer: {error}") from error
+            raise MembriUnavailable(
+                say("the login server does not answer: {error}", error=error)
+            ) from error
         if token := answer.get("access_token"):
             return str(token)
         # MSAL answers a repeated failure from its own cache for a minute; a corrected secret
@@ -121,7 +117,9 @@ class EntraTokens:
                 http_client=_MsalHttp(self._http),
             )
         except ValueError as error:
-            raise AuthFault(f"{authority} is not a usable authority: {error}") from error
+            raise AuthFault(
+                say("{url} is not a usable authority: {error}", url=authority, error=error)
+            ) from error
 
     def _discover(self) -> str:
         """The authority that the environment names in its 401 challenge."""
@@ -129,11 +127,17 @@ class EntraTokens:
         challenge = response.headers.get("WWW-Authenticate", "")
         found = _CHALLENGE.search(challenge)
         if response.status_code >= 500 or response.status_code == 429:
-            raise MembriUnavailable(f"{self._url} answers {response.status_code}")
+            raise MembriUnavailable(
+                say("{url} answers {status}", url=self._url, status=response.status_code)
+            )
         if response.status_code != 401 or not found:
             raise ConfigFault(
-                f"{self._url} does not say where to log in (answer {response.status_code}): "
-                "check [membri] url, or set [membri] authority"
+                say(
+                    "{url} does not say where to log in (answer {status}): check [membri] url, or set"
+                    " [membri] authority",
+                    url=self._url,
+                    status=response.status_code,
+                )
             )
         return trusted_authority(found.group(1), self._login_hosts)
 
@@ -147,17 +151,31 @@ def trusted_authority(authorization_uri: str, login_hosts: frozenset[str]) -> st
         parts = urlsplit(authorization_uri)
         port = parts.port
     except ValueError as error:
-        raise ConfigFault("the server names an unreadable login address") from error
+        raise ConfigFault(say("the server names an unreadable login address")) from error
     tenant = parts.path.strip("/").split("/")[0]
     usual = port in (None, 443)
     plain = parts.username is None and (usual or parts.hostname not in LOGIN_HOSTS)
     if parts.scheme != "https" or not plain or parts.hostname not in login_hosts or not tenant:
         raise ConfigFault(
-            f"the server sends us to log in at {parts.scheme}://{parts.hostname}, which is not a "
-            "known login host: set [membri] authority if it is right"
+            say(
+                "the server sends us to log in at {url}, which is not a known login host: set"
+                " [membri] authority if it is right",
+                url=f"{parts.scheme}://{parts.hostname}",
+            )
         )
     place = parts.hostname if usual else f"{parts.hostname}:{port}"
     return f"https://{place}/{tenant}"
+
+
+def _remedies() -> dict[str, str]:
+    """What Microsoft's error codes mean for our configuration."""
+    return {
+        "AADSTS7000215": say("the client secret is wrong"),
+        "AADSTS7000222": say("the client secret has expired"),
+        "AADSTS700016": say("the application (client_id) is not in this tenant"),
+        "AADSTS90002": say("the tenant does not exist: check [membri] authority"),
+        "AADSTS500011": say("the environment URL is not known to this tenant: check [membri] url"),
+    }
 
 
 def _fault(answer: Mapping[str, Any]) -> AuthFault | MembriUnavailable:
@@ -165,10 +183,12 @@ def _fault(answer: Mapping[str, Any]) -> AuthFault | MembriUnavailable:
     described = str(answer.get("error_description", "")).splitlines()
     text = described[0] if described else error
     if error in _TRANSIENT:
-        return MembriUnavailable(f"the login server is not available: {text}", code=error)
+        return MembriUnavailable(
+            say("the login server is not available: {error}", error=text), code=error
+        )
     found = _CODE.search(text)
     code = found.group(0) if found else error
-    remedy = _REMEDIES.get(code)
+    remedy = _remedies().get(code)
     return AuthFault(f"{remedy} ({text})" if remedy else text, code=code)
 
 
