@@ -133,8 +133,8 @@ class EntraTokens:
         if response.status_code != 401 or not found:
             raise ConfigFault(
                 say(
-                    "{url} does not say where to log in (answer {status}): check [membri] url, or set"
-                    " [membri] authority",
+                    "{url} does not say where to log in (answer {status}): check [membri] url, or"
+                    " set [membri] authority",
                     url=self._url,
                     status=response.status_code,
                 )
