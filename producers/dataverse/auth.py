@@ -19,6 +19,7 @@ import msal  # type: ignore[import-untyped]  # MSAL ships no types
 from msal.exceptions import MsalServiceError  # type: ignore[import-untyped]  # same
 
 from producers.dataverse.errors import AuthFault, ConfigFault, MembriUnavailable
+from schemas.entra import no_token
 from schemas.sentences import say
 
 LOGIN_HOSTS = frozenset(
@@ -34,8 +35,6 @@ LOGIN_HOSTS = frozenset(
 """Microsoft's login hosts, all clouds. A challenge that names another one is not followed."""
 
 _CHALLENGE = re.compile(r'authorization_uri="?([^",\s]+)"?', re.IGNORECASE)
-_CODE = re.compile(r"AADSTS\d+")
-_TRANSIENT = frozenset({"temporarily_unavailable", "server_error"})
 
 
 class TokenSource(Protocol):
@@ -167,29 +166,12 @@ def trusted_authority(authorization_uri: str, login_hosts: frozenset[str]) -> st
     return f"https://{place}/{tenant}"
 
 
-def _remedies() -> dict[str, str]:
-    """What Microsoft's error codes mean for our configuration."""
-    return {
-        "AADSTS7000215": say("the client secret is wrong"),
-        "AADSTS7000222": say("the client secret has expired"),
-        "AADSTS700016": say("the application (client_id) is not in this tenant"),
-        "AADSTS90002": say("the tenant does not exist: check [membri] authority"),
-        "AADSTS500011": say("the environment URL is not known to this tenant: check [membri] url"),
-    }
-
-
 def _fault(answer: Mapping[str, Any]) -> AuthFault | MembriUnavailable:
-    error = str(answer.get("error", ""))
-    described = str(answer.get("error_description", "")).splitlines()
-    text = described[0] if described else error
-    if error in _TRANSIENT:
-        return MembriUnavailable(
-            say("the login server is not available: {error}", error=text), code=error
-        )
-    found = _CODE.search(text)
-    code = found.group(0) if found else error
-    remedy = _remedies().get(code)
-    return AuthFault(f"{remedy} ({text})" if remedy else text, code=code)
+    told = no_token(answer, authority="[membri] authority", resource="[membri] url")
+    if told.passing:
+        detail = say("the login server is not available: {error}", error=told.text)
+        return MembriUnavailable(detail, code=told.code)
+    return AuthFault(told.text, code=told.code)
 
 
 class _MsalHttp:

@@ -87,7 +87,7 @@ def test_an_answer_to_another_request_is_refused(bench: QuickBooksBench) -> None
     ("url", "words"),
     [
         ("http://localhost/callback?error=access_denied&state=s", "access_denied"),
-        ("http://localhost/callback?state=s", "no code and no realmId"),
+        ("http://localhost/callback?state=s", "no code, realmId"),
         ("http://localhost/callback?code=c&state=s", "no realmId"),
         ("code", "paste the whole address"),
     ],

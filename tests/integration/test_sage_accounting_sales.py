@@ -149,7 +149,7 @@ def test_taxes_that_sage_recomputes_are_refused_and_nothing_stays(bench: SageBen
     invoice = an_invoice(account, **values)
     with rejected(Reason.TAX_MISMATCH) as refusal:
         Delivery(invoice, ref).attempt(bench.system)
-    for figure in ("114.98", "114.80", "14.98", "14.80", "TPS 5.00", "TVQ 9.80", "9.975 %: 9.98"):
+    for figure in ("114.98", "114.80", "14.98", "14.80", "GST 5.00", "QST 9.80", "9.975 %: 9.98"):
         assert figure in refusal[0].detail
     assert bench.held(invoice).count == 0
     (void,) = [

@@ -104,7 +104,7 @@ def test_a_dropped_token_is_asked_for_again(entra: Entra) -> None:
         ("AADSTS7000222", "secret has expired"),
         ("AADSTS700016", "not in this tenant"),
         ("AADSTS90002", "tenant does not exist"),
-        ("AADSTS500011", "environment URL"),
+        ("AADSTS500011", r"what is asked for: check \[membri\] url"),
         ("AADSTS999999", "AADSTS999999"),
     ],
 )

@@ -261,7 +261,7 @@ def test_a_tax_that_the_group_has_not_is_told_with_what_it_has() -> None:
     assert "TPS at 5 %" in str(info.value)
     with pytest.raises(taxes.UnknownTax) as none:
         taxes.line_classes(invoice, taxes.read_taxes({}, {}, 1, {}))
-    assert "none at all" in str(none.value)
+    assert ": -" in str(none.value)
 
 
 def test_a_line_without_tax_needs_the_exempt_class() -> None:

@@ -70,7 +70,7 @@ def test_a_rate_of_the_right_sum_serves_where_none_says_its_components() -> None
 
 
 def test_none_or_several_are_told_with_what_to_set() -> None:
-    with pytest.raises(UnknownTax, match=r"0 tax rates for taxable \(5 % \+ 9.975 %\): none"):
+    with pytest.raises(UnknownTax, match=r"0 tax rates for taxable \(5 % \+ 9.975 %\): -"):
         TaxRates(RATES[1:]).rate(Treatment.TAXABLE, {})
     twice = [*RATES, {**RATES[0], "id": "again"}]
     with pytest.raises(UnknownTax, match=r"2 tax rates.*both.*again.*tax_codes.taxable"):

@@ -28,7 +28,9 @@ from consumers.systems.business_central.faults import (
     failure,
 )
 from consumers.systems.business_central.keys import plain_enum
+from consumers.systems.business_central.settings import TITLE
 from schemas.reasons import Reason
+from schemas.sentences import say
 
 POSTED = "posted"
 """Step: Business Central said yes to posting the batch. From then on no line is written again."""
@@ -175,7 +177,14 @@ def _written(company: Company, wanted: Wanted, path: str, line: Json) -> Json:
 def deleted(wanted: Wanted, fault: Fault) -> Transient:
     """Somebody deleted our batch meanwhile: it is made anew."""
     code = wanted.batch["code"]
-    return Transient(f"the journal batch {code} of Business Central is gone; {fault.words}")
+    return Transient(
+        say(
+            "the journal batch {code} of {system} is gone; {words}",
+            system=TITLE,
+            code=code,
+            words=fault.words,
+        )
+    )
 
 
 def _created(company: Company, wanted: Wanted) -> str:
@@ -204,9 +213,11 @@ def _not_only_ours(wanted: Wanted, batch: Batch | None) -> Rejected:
     listed = ", ".join(
         f"{line.get('documentNumber') or '-'} {line.get('amount')}" for line in others
     )
-    detail = (
-        f"the journal batch {wanted.batch['code']} of Business Central is not ours alone"
-        f" ({listed or 'its lines changed'}); empty it by hand"
+    detail = say(
+        "the journal batch {code} of {system} is not ours alone ({listed}); empty it by hand",
+        system=TITLE,
+        code=wanted.batch["code"],
+        listed=listed or say("its lines changed"),
     )
     return Rejected(Reason.REFUSED_BY_SYSTEM, detail=detail)
 
@@ -237,5 +248,6 @@ def withdraw(company: Company, wanted: Wanted) -> str:
         error = failure(fault, writing=True)
         if not isinstance(error, Rejected | Bug):
             raise error from fault
-        return f"; the journal batch {wanted.batch['code']} stands, delete it by hand"
+        told = say("the journal batch {code} stands, delete it by hand", code=wanted.batch["code"])
+        return f"; {told}"
     return ""

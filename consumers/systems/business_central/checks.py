@@ -26,6 +26,7 @@ from consumers.systems.business_central.lists import ShortList, postable
 from consumers.systems.business_central.taxes import USUAL
 from schemas.reasons import SettingReason
 from schemas.records import DUES, InvoiceType, PaymentMethod
+from schemas.sentences import say
 
 _MONTHS_AHEAD = 12
 _SAMPLE = 50
@@ -37,9 +38,9 @@ def examine(company: Company) -> Health:
     setup = company.setup
     notes = []
     if setup.posting_from or setup.posting_to:
-        notes.append(f"allowed posting dates: {allowed(setup)}")
+        notes.append(say("allowed posting dates: {dates}", dates=allowed(setup)))
     if setup.currency != "CAD":
-        notes.append(f"the company's currency is {setup.currency}")
+        notes.append(say("the company's currency is {currency}", currency=setup.currency))
     return Health(str(row.get("displayName") or row.get("name") or ""), notes=tuple(notes))
 
 
@@ -70,7 +71,7 @@ def _accounts(company: Company) -> Iterator[SettingCheck]:
     if accounts.earned_revenue:
         yield _account(company, "accounts.earned_revenue", accounts.earned_revenue)
     if accounts.deferred_revenue and same_code(accounts.deferred_revenue, accounts.earned):
-        detail = "the same as accounts.deferred_revenue: entries would move nothing"
+        detail = say("the same as accounts.deferred_revenue: entries would move nothing")
         wrong = SettingReason.WRONG_KIND
         yield SettingCheck(accounts.earned_setting, accounts.earned, wrong, detail)
 
@@ -81,7 +82,7 @@ def _misnamed(
     """Names that nothing of Membri bears: what they say would never be used."""
     for name in given:
         if name not in tuple(known):
-            detail = f"known names are {', '.join(known)}"
+            detail = say("known names are {names}", names=", ".join(known))
             yield SettingCheck(f"{setting}.{name}", given[name], SettingReason.WRONG_KIND, detail)
 
 
@@ -126,7 +127,7 @@ def _deferral(company: Company) -> Iterator[SettingCheck]:
         "accounts.deferred_revenue",
         accounts.deferred_revenue,
         SettingReason.CANNOT_BE_READ,
-        "a Default Deferral Template on the accounts would defer the same revenue twice",
+        say("a Default Deferral Template on the accounts would defer the same revenue twice"),
         blocking=False,
     )
 
@@ -142,12 +143,12 @@ def _taxes(company: Company) -> Iterator[SettingCheck]:
             "connection.tax_area",
             "",
             SettingReason.NOT_SET,
-            "the customer template must give new customers a tax area",
+            say("the customer template must give new customers a tax area"),
             blocking=False,
         )
     sample = _sample(company)
     if named and not company.connection.tax_liable:
-        detail = "new customers are not liable: no invoice of theirs has taxes"
+        detail = say("new customers are not liable: no invoice of theirs has taxes")
         yield SettingCheck(
             "connection.tax_liable", "false", SettingReason.TAX_RATE_DIFFERS, detail, blocking=False
         )
@@ -179,7 +180,7 @@ def _tax_group(
         if code(str(line.get("taxCode") or "")) == code(value) and line.get("quantity")
     }
     if not rates:
-        detail = f"no recent invoice shows its rate, which must be {wanted} %"
+        detail = say("no recent invoice shows its rate, which must be {wanted} %", wanted=wanted)
         return SettingCheck(setting, value, SettingReason.CANNOT_BE_READ, detail, blocking=False)
     if wanted in rates:
         return SettingCheck(setting, value, detail=f"{wanted} %")
@@ -194,7 +195,7 @@ def _posting_dates(company: Company) -> Iterator[SettingCheck]:
             "connection.own_posting_dates",
             "true",
             SettingReason.CANNOT_BE_READ,
-            "the API does not show the posting dates of a user",
+            say("the API does not show the posting dates of a user"),
             blocking=False,
         )
         return
@@ -238,17 +239,20 @@ def _terms(company: Company) -> Iterator[SettingCheck]:
     if template:
         where = f"templateDisplayName eq {quoted(code(template))}"
         reason = None if company.client.select("journals", where) else SettingReason.CANNOT_BE_READ
-        detail = "" if reason is None else "no batch of this template is listed"
+        detail = "" if reason is None else say("no batch of this template is listed")
         yield SettingCheck("connection.journal_template", template, reason, detail, blocking=False)
 
 
 def _unread() -> Iterator[SettingCheck]:
     """What only a person can look at in Business Central (page, section 3)."""
     for setting, detail in (
-        ("customers.number", "the customers' No. Series must allow Manual Nos."),
+        ("customers.number", say("the customers' No. Series must allow Manual Nos.")),
         (
             "customers",
-            "a template must give them Customer and Gen. Bus. Posting Groups, or no invoice goes",
+            say(
+                "a template must give them Customer and Gen. Bus. Posting Groups, or"
+                " no invoice goes"
+            ),
         ),
     ):
         yield SettingCheck(setting, "", SettingReason.CANNOT_BE_READ, detail, blocking=False)

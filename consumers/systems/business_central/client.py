@@ -34,9 +34,10 @@ from consumers.systems.business_central.faults import (
     fault_of,
 )
 from consumers.systems.business_central.keys import is_guid
-from consumers.systems.business_central.settings import Connection
+from consumers.systems.business_central.settings import TITLE, Connection
 from consumers.systems.business_central.tokens import Tokens
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 Resource = Literal[
     "accounts",
@@ -128,13 +129,25 @@ class Client(BudgetedClient):
             content = object_of(answer, "Business Central")
             rows = content.get("value")
             if not isinstance(rows, list):
-                raise Transient(f"Business Central: a list of {resource} without values")
+                raise Transient(
+                    say(
+                        "{system}: a list of {resource} without values",
+                        system=TITLE,
+                        resource=resource,
+                    )
+                )
             found += rows
             following = str(content.get("@odata.nextLink") or "")
             if not following:
                 return found
             if following in followed:
-                raise Transient(f"Business Central: a list of {resource} that does not end")
+                raise Transient(
+                    say(
+                        "{system}: a list of {resource} that does not end",
+                        system=TITLE,
+                        resource=resource,
+                    )
+                )
             followed.add(following)
             answer = self._reading(self._trusted(following), None, prefer)
 
@@ -173,7 +186,10 @@ class Client(BudgetedClient):
             if fault.code in NOT_THERE:
                 raise Unavailable(
                     SystemReason.MISCONFIGURED,
-                    f"{fault.words}; check connection.api_root and connection.company_id",
+                    say(
+                        "{words}; check connection.api_root and connection.company_id",
+                        words=fault.words,
+                    ),
                 ) from fault
             raise failure(fault, writing=False) from fault
 
@@ -204,8 +220,12 @@ class Client(BudgetedClient):
         if answer.status == _UNAUTHORISED:
             raise Unavailable(
                 SystemReason.UNAUTHORISED,
-                f"{fault.words}; is the application enabled in Business Central (page Microsoft"
-                " Entra applications)?",
+                say(
+                    "{words}; is the application enabled in {system} (page Microsoft"
+                    " Entra applications)?",
+                    system=TITLE,
+                    words=fault.words,
+                ),
             )
         raise fault
 
@@ -240,7 +260,9 @@ class Client(BudgetedClient):
         if query:
             url += "?" + "&".join(f"{name}={quote(text)}" for name, text in query.items())
         if not self._shared.in_flight.acquire(timeout=self.left_s()):
-            raise Unavailable(SystemReason.THROTTLED, "too many requests of ours are still running")
+            raise Unavailable(
+                SystemReason.THROTTLED, say("too many requests of ours are still running")
+            )
         try:
             return self._exchange.send(
                 method, url, headers=sent, body=content, writing=method != "GET"
@@ -253,7 +275,11 @@ class Client(BudgetedClient):
         content = object_of(answer, "Business Central", written=written)
         if is_guid(str(content.get("id") or "")):
             return content
-        detail = f"Business Central: HTTP {answer.status} with a record that has no id"
+        detail = say(
+            "{system}: HTTP {status} with a record that has no id",
+            system=TITLE,
+            status=answer.status,
+        )
         raise OutcomeUnknown(detail) if written else Transient(detail)
 
     def _trusted(self, url: str) -> str:
@@ -261,6 +287,9 @@ class Client(BudgetedClient):
         if urlsplit(url)[:2] != urlsplit(self._root)[:2]:
             raise Unavailable(
                 SystemReason.MISCONFIGURED,
-                "Business Central continues a list at another host than api_root; correct it",
+                say(
+                    "{system} continues a list at another host than api_root; correct it",
+                    system=TITLE,
+                ),
             )
         return url

@@ -17,11 +17,12 @@ from consumers.systems._lists import RECHECK_S
 from consumers.systems.business_central.client import Client
 from consumers.systems.business_central.faults import Fault, Json, failure
 from consumers.systems.business_central.lists import LedgerSetup, Lists, postable
-from consumers.systems.business_central.settings import Connection
+from consumers.systems.business_central.settings import TITLE, Connection
 from schemas.chapters import ChapterSettings
 from schemas.money import Currency
 from schemas.reasons import Reason
 from schemas.records import Address
+from schemas.sentences import say
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,39 @@ class Company:
         """The problem of a journal line in another currency than the company's: the API has no
         currency there, and the customer's would be taken (page, section 6, inferred)."""
         if currency != self.setup.currency:
-            detail = (
-                f"{currency} ≠ {self.setup.currency}; journal lines of the API have no currency"
-                " (Business Central)"
+            detail = say(
+                "{found} ≠ {expected}; journal lines of the API have no currency ({system})",
+                system=TITLE,
+                found=currency,
+                expected=self.setup.currency,
             )
             yield Problem(Reason.CURRENCY_NOT_SUPPORTED, "currency", detail)
 
     def account(self, value: str, setting: str, field: str = "") -> Json:
         """The G/L account that a setting names. Raises Rejected(unknown_account)."""
         if not value:
-            raise Rejected(Reason.UNKNOWN_ACCOUNT, field=field, detail=f"{setting} is not set")
+            raise Rejected(
+                Reason.UNKNOWN_ACCOUNT,
+                field=field,
+                detail=say("{setting} is not set", setting=setting),
+            )
         found = self.lists.account(self.client, value)
         if found is None:
-            detail = f"{setting} = {value!r} is no Business Central G/L account"
+            detail = say(
+                "{setting} = {value} is no {system} G/L account",
+                system=TITLE,
+                setting=setting,
+                value=repr(value),
+            )
             raise Rejected(Reason.UNKNOWN_ACCOUNT, field=field, detail=detail)
         if not postable(found):
-            detail = (
-                f"{setting} = {value!r} ({found.get('displayName')}) may not be posted to: blocked,"
-                " a total, or without Direct Posting (Business Central)"
+            detail = say(
+                "{setting} = {value} ({name}) may not be posted to: blocked, a total,"
+                " or without Direct Posting ({system})",
+                system=TITLE,
+                setting=setting,
+                value=repr(value),
+                name=found.get("displayName"),
             )
             raise Rejected(Reason.UNKNOWN_ACCOUNT, field=field, detail=detail)
         return found
@@ -91,9 +107,11 @@ class Company:
         wanted = by_setting.get(text.strip().casefold(), text)
         found = self.lists.entry(self.client, "countriesRegions", wanted)
         if found is None:
-            detail = (
-                f"{text}: no Business Central country has this code or name; add it there, or to"
-                " connection.countries"
+            detail = say(
+                "{text}: no {system} country has this code or name; add it there, or"
+                " to connection.countries",
+                system=TITLE,
+                text=text,
             )
             raise Rejected(Reason.INVALID_FIELD, field=field, detail=detail)
         return str(found["code"])

@@ -21,9 +21,11 @@ from consumers.systems.business_central.documents import (
 from consumers.systems.business_central.faults import Json
 from consumers.systems.business_central.lists import date_of
 from consumers.systems.business_central.sales import CREDIT_MEMO, INVOICE
+from consumers.systems.business_central.settings import TITLE
 from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Invoice
+from schemas.sentences import say
 
 
 def corrected(company: Company, task: Task, invoice: Invoice) -> str:
@@ -36,7 +38,11 @@ def corrected(company: Company, task: Task, invoice: Invoice) -> str:
         return ""
     target = task.documents.get(invoice.corrects.id)
     if target is None:
-        detail = f"the invoice {invoice.corrects.number} is not known in Business Central"
+        detail = say(
+            "the invoice {number} is not known in {system}",
+            system=TITLE,
+            number=invoice.corrects.number,
+        )
         raise Rejected(Reason.REFERENCE_NOT_FOUND, field="corrects", detail=detail)
     row = posted_invoice(company, target, "corrects")
     if task.customer is not None and row["customerId"] != task.customer.remote_id:
@@ -56,9 +62,12 @@ def _credited_already(company: Company, row: Json) -> Rejected:
     """Whoever cancels an invoice there has posted its credit memo: another would credit twice."""
     where = f"invoiceNumber eq {quoted(str(row['number']))}"
     memos = company.client.select(CREDIT_MEMO.resource, where)
-    listed = "; ".join(words(CREDIT_MEMO, memo) for memo in memos) or "see there"
-    detail = (
-        f"{words(INVOICE, row)} is cancelled in Business Central, which credited it already"
-        f" ({listed}): give that number as the reference of the credit note"
+    listed = "; ".join(words(CREDIT_MEMO, memo) for memo in memos) or "-"
+    detail = say(
+        "{document} is cancelled in {system}, which credited it already"
+        " ({listed}): give that number as the reference of the credit note",
+        system=TITLE,
+        document=words(INVOICE, row),
+        listed=listed,
     )
     return Rejected(Reason.DIFFERS_FROM_BOOKS, field="corrects", detail=detail)

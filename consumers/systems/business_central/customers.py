@@ -22,9 +22,11 @@ from consumers.systems.business_central.company import Company, money, two_lines
 from consumers.systems.business_central.faults import SAME_KEY, STALE, Fault, Json, failure
 from consumers.systems.business_central.fields import too_long
 from consumers.systems.business_central.keys import code, fits, plain_enum
+from consumers.systems.business_central.settings import TITLE
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account
+from schemas.sentences import say
 
 NAMED = "name"
 """Step: the name under which a customer was about to be created; the number alone is nobody's."""
@@ -137,7 +139,14 @@ def _update(company: Company, remote_id: str, account: Account) -> Receipt:
                 raise failure(fault, writing=True) from fault
             continue  # the accountant was faster: read again, apply again
         return Receipt(_ref(row), Action.UPDATED)
-    raise Transient(f"Business Central customer {row['number']} keeps changing ({STALE})")
+    raise Transient(
+        say(
+            "{system} customer {number} keeps changing ({stale})",
+            system=TITLE,
+            number=row["number"],
+            stale=STALE,
+        )
+    )
 
 
 def _active(company: Company, remote_id: str) -> Json:
@@ -146,7 +155,7 @@ def _active(company: Company, remote_id: str) -> Json:
         raise Rejected(
             Reason.REFERENCE_NOT_FOUND,
             field="reference",
-            detail=f"Business Central customer {remote_id} does not exist",
+            detail=say("{system} customer {number} does not exist", system=TITLE, number=remote_id),
         )
     _refuse_inactive(row, "reference")
     return row
@@ -185,7 +194,9 @@ def _tax(company: Company) -> Json:
         return {}
     area = company.lists.entry(company.client, "taxAreas", named)
     if area is None:
-        detail = f"connection.tax_area = {named!r} is no Business Central tax area"
+        detail = say(
+            "connection.tax_area = {value} is no {system} tax area", system=TITLE, value=repr(named)
+        )
         raise Rejected(Reason.UNKNOWN_TAX, detail=detail)
     return {"taxAreaId": area["id"], "taxLiable": company.connection.tax_liable}
 
@@ -205,8 +216,13 @@ def _changes(wanted: Json, row: Json) -> Json:
 
 def _described(row: Json) -> str:
     blocked = plain_enum(row.get("blocked", ""))
-    state = f", blocked: {blocked}" if blocked else ""
-    return f"Business Central customer {row.get('number')} « {row.get('displayName')} »{state}"
+    told = say(
+        "{system} customer {number} « {name} »",
+        system=TITLE,
+        number=row.get("number"),
+        name=row.get("displayName"),
+    )
+    return say("{customer}, blocked: {state}", customer=told, state=blocked) if blocked else told
 
 
 def _ref(row: Json) -> RemoteRef:

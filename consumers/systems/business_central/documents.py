@@ -14,7 +14,9 @@ from consumers.systems.business_central.company import Company, money
 from consumers.systems.business_central.faults import Json
 from consumers.systems.business_central.keys import plain_enum
 from consumers.systems.business_central.sales import INVOICE, Kind
+from consumers.systems.business_central.settings import TITLE
 from schemas.reasons import Reason
+from schemas.sentences import say
 
 UNPOSTED = ("Draft", "In Review")
 _POSTED = ("Open", "Paid", "Canceled", "Corrective")
@@ -27,7 +29,14 @@ def status_of(row: Json) -> str:
     cannot be read is neither posted nor not."""
     found = plain_enum(row.get("status", ""))
     if found not in (*UNPOSTED, *_POSTED):
-        raise Transient(f"Business Central: a document {row.get('number')} of status {found!r}")
+        raise Transient(
+            say(
+                "{system}: a document {number} of status {found}",
+                system=TITLE,
+                number=row.get("number"),
+                found=repr(found),
+            )
+        )
     return found
 
 
@@ -40,19 +49,27 @@ def posted_invoice(company: Company, target: RemoteRef, field: str) -> Json:
     """An invoice that can be paid or credited. Raises Rejected(reference_not_found)."""
     row = company.client.by_id("salesInvoices", target.remote_id)
     if row is None:
-        detail = f"Business Central invoice {target.reference} ({target.remote_id}) does not exist"
+        detail = say(
+            "{system} invoice {reference} ({id}) does not exist",
+            system=TITLE,
+            reference=target.reference,
+            id=target.remote_id,
+        )
         raise Rejected(Reason.REFERENCE_NOT_FOUND, field=field, detail=detail)
     if status_of(row) in UNPOSTED:
-        detail = f"{words(INVOICE, row)} is not posted yet"
+        detail = say("{document} is not posted yet", document=words(INVOICE, row))
         raise Rejected(Reason.REFERENCE_NOT_FOUND, field=field, detail=detail)
     return row
 
 
 def of_another_customer(row: Json) -> Rejected:
     """The refusal of an invoice that belongs to somebody else."""
-    detail = (
-        f"the invoice {row.get('number')} belongs to the Business Central customer"
-        f" {row.get('customerNumber')} « {row.get('customerName')} »"
+    detail = say(
+        "the invoice {number} belongs to the {system} customer {customer} « {holder} »",
+        system=TITLE,
+        number=row.get("number"),
+        customer=row.get("customerNumber"),
+        holder=row.get("customerName"),
     )
     return Rejected(Reason.REFUSED_BY_SYSTEM, field="account", detail=detail)
 
@@ -64,8 +81,17 @@ def owed(row: Json) -> Decimal:
 
 def words(kind: Kind, row: Json) -> str:
     """A document as a person looks for it."""
-    return (
-        f"Business Central {kind.words} {row.get('number')} ({row.get('externalDocumentNumber')})"
-        f" of {row.get('customerNumber')} « {row.get('customerName')} » on"
-        f" {row.get('postingDate')}, total {money(row, 'totalAmountIncludingTax')}"
+    named = (
+        say("{system} invoice {number}", system=TITLE, number=row.get("number"))
+        if kind is INVOICE
+        else say("{system} credit memo {number}", system=TITLE, number=row.get("number"))
+    )
+    return say(
+        "{document} ({external}) of {customer} « {name} » on {date}, total {total}",
+        document=named,
+        external=row.get("externalDocumentNumber"),
+        customer=row.get("customerNumber"),
+        name=row.get("customerName"),
+        date=row.get("postingDate"),
+        total=money(row, "totalAmountIncludingTax"),
     )

@@ -41,9 +41,11 @@ from consumers.systems.business_central.keys import (
     same_code,
 )
 from consumers.systems.business_central.sales import INVOICE, Kind, kind_of
+from consumers.systems.business_central.settings import TITLE
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
+from schemas.sentences import say
 
 DRAFTED = "draft"
 """Step: the id of our draft, which stays the posted document's."""
@@ -137,16 +139,23 @@ def _not_ours(row: Json, invoice: Invoice, *, mine: bool) -> Sequence[str]:
     """Why a document cannot be taken for the record's, whatever its figures."""
     found = []
     if is_cancelled(row):
-        found.append(f"it is cancelled in Business Central ({row.get('number')})")
+        found.append(
+            say("it is cancelled in {system} ({number})", system=TITLE, number=row.get("number"))
+        )
     if mine:
         return found
     other = sales.owner(row)
     # A memo that cancels an invoice of ours is a copy of it, marker included.
     copied = compact(invoice.corrects.id) if invoice.corrects is not None else ""
     if other and other != copied:
-        found.append(f"it is the Membri invoice {other}")
+        found.append(say("it is the Membri invoice {id}", id=other))
     if status_of(row) in UNPOSTED:
-        found.append(f"it is a draft ({row.get('number')}) that somebody has yet to post or delete")
+        found.append(
+            say(
+                "it is a draft ({number}) that somebody has yet to post or delete",
+                number=row.get("number"),
+            )
+        )
     return found
 
 
@@ -237,7 +246,9 @@ def _drafted(sale: _Sale, body: Json) -> Json:
 def _read_again(sale: _Sale, row: Json) -> Json:
     again = sale.company.client.read(sale.path(row), sale.kind.lines)
     if again is None:
-        raise Transient(f"{words(sale.kind, row)} is not there when read again")
+        raise Transient(
+            say("{document} is not there when read again", document=words(sale.kind, row))
+        )
     return again
 
 
@@ -254,13 +265,17 @@ def _posted(sale: _Sale, row: Json) -> Json:
     if status_of(again) == "In Review":
         raise _awaiting(sale, again, refusal)
     if refusal is None:
-        raise Transient(f"{words(sale.kind, again)} is still a draft after posting")
+        raise Transient(
+            say("{document} is still a draft after posting", document=words(sale.kind, again))
+        )
     error = sale.company.refusal(refusal, sale.invoice.date)
     if isinstance(error, Rejected | Bug):
         _remove(sale, again, error if isinstance(error, Rejected) else None)
     if says_settled(refusal) and sale.kind is not INVOICE:
         # Whatever the invoice still owed was settled meanwhile: made again without applying it.
-        raise Transient(f"the invoice was settled meanwhile; {refusal.words}") from refusal
+        raise Transient(
+            say("the invoice was settled meanwhile; {words}", words=refusal.words)
+        ) from refusal
     raise error from refusal
 
 
@@ -271,15 +286,21 @@ def _remove(sale: _Sale, row: Json, refusal: Rejected | None = None) -> None:
         sale.company.client.remove(sale.path(row), str(row["@odata.etag"]))
     except Fault as fault:
         if fault.code == STALE:
-            raise Transient(f"{words(sale.kind, row)} was changed meanwhile") from fault
+            raise Transient(
+                say("{document} was changed meanwhile", document=words(sale.kind, row))
+            ) from fault
         error = failure(fault, writing=True)
         if not isinstance(error, Rejected):
             raise error from fault
         why = f"{refusal.detail}; " if refusal is not None else ""
-        detail = f"{why}{words(sale.kind, row)} could not be deleted, delete it by hand: "
+        detail = say(
+            "{document} could not be deleted, delete it by hand: {refusal}",
+            document=words(sale.kind, row),
+            refusal=fault.words,
+        )
         reason = refusal.reason if refusal is not None else Reason.DIFFERS_FROM_BOOKS
         field = refusal.field if refusal is not None else ""
-        raise Rejected(reason, field=field, detail=detail + fault.words) from fault
+        raise Rejected(reason, field=field, detail=why + detail) from fault
 
 
 def _receipt(sale: _Sale, row: Json, action: Action) -> Receipt:

@@ -25,6 +25,7 @@ from consumers.systems.business_central.keys import batch_code, code, entry_numb
 from consumers.systems.business_central.posting import Journalled
 from schemas.reasons import Reason
 from schemas.records import JournalEntry
+from schemas.sentences import say
 
 _NUMBER_MAX = LIMITS["journalLines.externalDocumentNumber"]
 _DESCRIPTION_MAX = LIMITS["journalLines.description"]
@@ -88,6 +89,10 @@ def _accounts(company: Company) -> tuple[str, str]:
     setting = accounts.earned_setting
     earned = company.account(accounts.earned, setting)
     if deferred["number"] == earned["number"]:
-        detail = f"accounts.deferred_revenue and {setting} are both {earned['number']}"
+        detail = say(
+            "accounts.deferred_revenue and {setting} are both {number}",
+            setting=setting,
+            number=earned["number"],
+        )
         raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
     return str(deferred["number"]), str(earned["number"])

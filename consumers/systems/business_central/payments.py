@@ -31,10 +31,12 @@ from consumers.systems.business_central.fields import LIMITS, too_long
 from consumers.systems.business_central.keys import batch_code, code, payment_number
 from consumers.systems.business_central.lists import date_of
 from consumers.systems.business_central.posting import Journalled
+from consumers.systems.business_central.settings import TITLE
 from schemas.money import ZERO, total
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Payment
+from schemas.sentences import say
 
 _DESCRIPTION_MAX = LIMITS["customerPayments.description"]
 _NAME_MAX = LIMITS["customerPaymentJournals.displayName"]
@@ -142,8 +144,17 @@ def _method(company: Company, payment: Payment) -> str:
         return ""
     found = company.lists.entry(company.client, "paymentMethods", named)
     if found is None:
-        detail = f"accounts.payment_methods.{payment.method} = {named!r} is no Business Central"
-        raise Rejected(Reason.UNKNOWN_ACCOUNT, field="method", detail=f"{detail} payment method")
+        detail = say(
+            "{setting} = {value} is no {system} payment method",
+            setting=f"accounts.payment_methods.{payment.method}",
+            value=repr(named),
+            system=TITLE,
+        )
+        raise Rejected(
+            Reason.UNKNOWN_ACCOUNT,
+            field="method",
+            detail=detail,
+        )
     return str(found["code"])
 
 
@@ -164,7 +175,11 @@ def targets(task: Task, payment: Payment) -> dict[str, RemoteRef]:
             raise Rejected(
                 Reason.REFERENCE_NOT_FOUND,
                 field=f"allocations.{number}.invoice",
-                detail=f"the invoice {allocation.invoice.number} is not known in Business Central",
+                detail=say(
+                    "the invoice {number} is not known in {system}",
+                    system=TITLE,
+                    number=allocation.invoice.number,
+                ),
             )
         found[allocation.invoice.id] = document
     return found
@@ -205,9 +220,14 @@ def _in_home_currency(company: Company, task: Task) -> None:
     row = company.client.by_id("customers", task.customer.remote_id) if task.customer else None
     currency = str((row or {}).get("currencyCode") or "")
     if row is not None and currency not in ("", company.setup.currency):
-        detail = (
-            f"the Business Central customer {row.get('number')} « {row.get('displayName')} » is in"
-            f" {currency} ≠ {company.setup.currency}; enter this payment by hand"
+        detail = say(
+            "the {system} customer {number} « {name} » is in {found} ≠"
+            " {expected}; enter this payment by hand",
+            system=TITLE,
+            number=row.get("number"),
+            name=row.get("displayName"),
+            found=currency,
+            expected=company.setup.currency,
         )
         raise Rejected(Reason.CURRENCY_NOT_SUPPORTED, field="currency", detail=detail)
 
@@ -215,9 +235,12 @@ def _in_home_currency(company: Company, task: Task) -> None:
 def _same_currency(company: Company, payment: Payment, row: Json) -> None:
     currency = str(row.get("currencyCode") or company.setup.currency)
     if currency != payment.currency:
-        detail = (
-            f"the Business Central invoice {row.get('number')} is in {currency} ≠"
-            f" {payment.currency}; enter this payment by hand"
+        detail = say(
+            "the {system} invoice {number} is in {found} ≠ {expected}; enter this payment by hand",
+            system=TITLE,
+            number=row.get("number"),
+            found=currency,
+            expected=payment.currency,
         )
         raise Rejected(Reason.CURRENCY_NOT_SUPPORTED, field="currency", detail=detail)
 
@@ -237,8 +260,14 @@ def _check_applied(
                 Reason.DIFFERS_FROM_BOOKS,
                 field="allocations",
                 detail=(
-                    f"the payment {payment_number(payment.id)} is posted and stands; the invoice"
-                    f" {row['number']} owes {owed(row)} ≠ {left} (Business Central): apply it by"
-                    " hand"
+                    say(
+                        "the payment {payment} is posted and stands; the invoice {invoice}"
+                        " owes {owed} ≠ {expected} ({system}): apply it by hand",
+                        system=TITLE,
+                        payment=payment_number(payment.id),
+                        invoice=row["number"],
+                        owed=owed(row),
+                        expected=left,
+                    )
                 ),
             )

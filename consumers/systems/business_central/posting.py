@@ -25,8 +25,10 @@ from consumers.systems.business_central.company import Company
 from consumers.systems.business_central.faults import NOT_THERE, Bug, Fault, Json, says_settled
 from consumers.systems.business_central.keys import code
 from consumers.systems.business_central.ledger import DocumentType
+from consumers.systems.business_central.settings import TITLE
 from schemas.outcomes import Action
 from schemas.reasons import Reason
+from schemas.sentences import say
 
 _NOT_FOUND = 404
 
@@ -165,8 +167,13 @@ def _leave_to_a_person(company: Company, record: Journalled) -> None:
         raise _Left(
             Reason.AWAITING_APPROVAL,
             detail=(
-                f"the payment journal {record.wanted.batch['code']} of Business Central is ready:"
-                f" post it there (document {record.wanted.number})"
+                say(
+                    "the payment journal {code} of {system} is ready: post it there"
+                    " (document {number})",
+                    system=TITLE,
+                    code=record.wanted.batch["code"],
+                    number=record.wanted.number,
+                )
             ),
         )
 
@@ -180,9 +187,14 @@ def _refusal(company: Company, record: Journalled, batch: Batch, fault: Fault) -
             return _Left(
                 Reason.AWAITING_APPROVAL,
                 detail=(
-                    f"the payment journal {record.wanted.batch['code']} of Business Central is"
-                    " ready, and cannot be posted through the API: post it there, and set"
-                    f" connection.post_payments_through_journals to false; {fault.words}"
+                    say(
+                        "the payment journal {code} of {system} is ready, and cannot be"
+                        " posted through the API: post it there, and set"
+                        " connection.post_payments_through_journals to false; {words}",
+                        system=TITLE,
+                        code=record.wanted.batch["code"],
+                        words=fault.words,
+                    )
                 ),
             )
     if "nothing to post" in fault.message.casefold() and batch.ours:
@@ -191,8 +203,11 @@ def _refusal(company: Company, record: Journalled, batch: Batch, fault: Fault) -
 
 
 def _not_seen(record: Journalled) -> str:
-    return (
-        f"Business Central: the journal batch {record.wanted.batch['code']} was given to be posted"
-        f" (document {record.wanted.number}), and the ledger does not show it yet; if it never"
-        " does, post it by hand under that document number: it is then found"
+    return say(
+        "{system}: the journal batch {code} was given to be posted (document"
+        " {number}), and the ledger does not show it yet; if it never does,"
+        " post it by hand under that document number: it is then found",
+        system=TITLE,
+        code=record.wanted.batch["code"],
+        number=record.wanted.number,
     )

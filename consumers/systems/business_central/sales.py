@@ -24,10 +24,12 @@ from consumers.systems.business_central.company import Company, money, two_lines
 from consumers.systems.business_central.faults import Json
 from consumers.systems.business_central.fields import LIMITS, too_long
 from consumers.systems.business_central.keys import code, external_number, marker, same_code
+from consumers.systems.business_central.settings import TITLE
 from consumers.systems.business_central.taxes import group
 from schemas.money import cents
 from schemas.reasons import Reason
 from schemas.records import Address, Invoice, Line
+from schemas.sentences import say
 
 LINES_MAX = 750
 _TEXT_MAX = LIMITS["salesInvoices.salesInvoiceLines.description"]
@@ -43,11 +45,10 @@ class Kind:
     resource: Literal["salesInvoices", "salesCreditMemos"]
     lines: str
     date: str
-    words: str
 
 
-INVOICE = Kind("salesInvoices", "salesInvoiceLines", "invoiceDate", "invoice")
-CREDIT_MEMO = Kind("salesCreditMemos", "salesCreditMemoLines", "creditMemoDate", "credit memo")
+INVOICE = Kind("salesInvoices", "salesInvoiceLines", "invoiceDate")
+CREDIT_MEMO = Kind("salesCreditMemos", "salesCreditMemoLines", "creditMemoDate")
 
 
 def kind_of(invoice: Invoice | None) -> Kind:
@@ -138,7 +139,11 @@ def _terms(company: Company) -> str:
         return ""
     found = company.lists.entry(company.client, "paymentTerms", named)
     if found is None:
-        detail = f"accounts.terms = {named!r} are no Business Central payment terms"
+        detail = say(
+            "accounts.terms = {value} are no {system} payment terms",
+            system=TITLE,
+            value=repr(named),
+        )
         raise Rejected(Reason.UNKNOWN_ACCOUNT, field="due_date", detail=detail)
     return str(found["id"])
 
@@ -228,17 +233,35 @@ def differences(company: Company, row: Json, invoice: Invoice, customer_id: str)
         found.append(f"total: Business Central {held} ≠ Membri {invoice.total}")
     if taxes != invoice.gst + invoice.qst:
         found.append(
-            f"taxes: Business Central {taxes} ≠ Membri {invoice.gst + invoice.qst}"
-            f" (GST {invoice.gst}, QST {invoice.qst})"
+            say(
+                "taxes: {system} {found} ≠ Membri {expected} (GST {gst}, QST {qst})",
+                system=TITLE,
+                found=taxes,
+                expected=invoice.gst + invoice.qst,
+                gst=invoice.gst,
+                qst=invoice.qst,
+            )
         )
     currency = str(row.get("currencyCode") or company.setup.currency)
     if currency != invoice.currency:
-        found.append(f"currency: Business Central {currency} ≠ Membri {invoice.currency}")
+        found.append(
+            say(
+                "currency: {system} {found} ≠ Membri {expected}",
+                system=TITLE,
+                found=currency,
+                expected=invoice.currency,
+            )
+        )
     holder = str(row.get("customerId") or "")
     if customer_id and holder != customer_id:
         found.append(
-            f"customer: Business Central {row.get('customerNumber')} « {row.get('customerName')} »"
-            f" ≠ Membri « {invoice.account.name} »"
+            say(
+                "customer: {system} {number} « {name} » ≠ Membri « {expected} »",
+                system=TITLE,
+                number=row.get("customerNumber"),
+                name=row.get("customerName"),
+                expected=invoice.account.name,
+            )
         )
     if marked(row, invoice.id):
         found += _corrected_since(row, invoice)
@@ -250,7 +273,12 @@ def _corrected_since(row: Json, invoice: Invoice) -> Iterator[str]:
     # What had none when it was sent keeps the one made from its id.
     allowed = (external_number(invoice.number, invoice.id), external_number("", invoice.id))
     if not any(same_code(number, one) for one in allowed):
-        yield f"number: Business Central {number or '-'} ≠ Membri {invoice.number or '-'}"
+        yield say(
+            "number: {system} {found} ≠ Membri {expected}",
+            system=TITLE,
+            found=number or "-",
+            expected=invoice.number or "-",
+        )
     date = str(row.get("postingDate") or "")[:10]
     if date != invoice.date.isoformat():
         yield f"date: Business Central {date or '-'} ≠ Membri {invoice.date.isoformat()}"

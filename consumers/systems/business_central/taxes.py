@@ -13,7 +13,9 @@ from __future__ import annotations
 from consumers.errors import Rejected
 from consumers.systems._taxes import Treatment
 from consumers.systems.business_central.company import Company
+from consumers.systems.business_central.settings import TITLE
 from schemas.reasons import Reason
+from schemas.sentences import say
 
 USUAL: dict[Treatment, str] = {
     Treatment.TAXABLE: "TAXABLE",
@@ -31,8 +33,12 @@ def group(company: Company, treatment: Treatment, field: str = "") -> str:
         seen = ", ".join(
             str(row.get("code")) for row in company.lists.rows(company.client, "taxGroups")
         )
-        detail = (
-            f"tax_codes.{treatment} = {named!r} is no Business Central tax group ({seen or 'none'})"
+        detail = say(
+            "tax_codes.{treatment} = {value} is no {system} tax group ({seen})",
+            system=TITLE,
+            treatment=treatment,
+            value=repr(named),
+            seen=seen or "-",
         )
         raise Rejected(Reason.UNKNOWN_TAX, field=field, detail=detail)
     return str(found["code"])

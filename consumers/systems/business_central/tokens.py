@@ -7,7 +7,6 @@ not answer. Facts: page, section 1; MSAL Python 1.39, read.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,19 +20,10 @@ from msal.exceptions import MsalServiceError  # type: ignore[import-untyped]  # 
 from consumers.errors import Unavailable
 from consumers.systems._http import causes
 from consumers.systems.business_central.settings import NAME, Connection
+from schemas.entra import no_token
 from schemas.facts import ApiCall, Observer
 from schemas.reasons import SystemReason
-
-_CODE = re.compile(r"AADSTS\d+")
-_REMEDIES = {
-    "AADSTS7000215": "the client secret is wrong",
-    "AADSTS7000222": "the client secret has expired",
-    "AADSTS700016": "the application (client_id) is not in this tenant",
-    "AADSTS90002": "the tenant does not exist: check authority",
-    "AADSTS500011": "the scope is not known to this tenant",
-    "AADSTS70011": "the scope is not valid",
-}
-_TRANSIENT = frozenset({"temporarily_unavailable", "server_error"})
+from schemas.sentences import say
 
 
 class Tokens:
@@ -71,7 +61,8 @@ class Tokens:
     def _alone(self, wait_max_s: float) -> Iterator[None]:
         if not self._lock.acquire(timeout=wait_max_s):
             raise Unavailable(
-                SystemReason.UNREACHABLE, "the login server has not answered another request yet"
+                SystemReason.UNREACHABLE,
+                say("the login server has not answered another request yet"),
             )
         try:
             yield
@@ -114,24 +105,22 @@ class Tokens:
 
 
 def _refused(answer: Mapping[str, Any]) -> Unavailable:
-    error = str(answer.get("error", ""))
-    described = str(answer.get("error_description", "")).splitlines()
-    text = (described[0] if described else "") or error
-    if error in _TRANSIENT:
-        return Unavailable(SystemReason.UNREACHABLE, f"the login server: {text}")
-    found = _CODE.search(text)
-    remedy = _REMEDIES.get(found.group(0)) if found else None
-    return Unavailable(SystemReason.UNAUTHORISED, f"{remedy} ({text})" if remedy else text)
+    told = no_token(answer, authority="connection.authority", resource="connection.scope")
+    if told.passing:
+        detail = say("the login server is not available: {error}", error=told.text)
+        return Unavailable(SystemReason.UNREACHABLE, detail)
+    return Unavailable(SystemReason.UNAUTHORISED, told.text)
 
 
 def _unreached(error: Exception) -> Unavailable:
     names = [type(cause).__name__ for cause in causes(error)]
     if "SSLCertVerificationError" in names:
         return Unavailable(
-            SystemReason.MISCONFIGURED, "the login server's certificate; see ca_bundle"
+            SystemReason.MISCONFIGURED, say("the login server's certificate; see ca_bundle")
         )
     return Unavailable(
-        SystemReason.UNREACHABLE, f"the login server does not answer: {', '.join(names[:3])}"
+        SystemReason.UNREACHABLE,
+        say("the login server does not answer: {error}", error=", ".join(names[:3])),
     )
 
 

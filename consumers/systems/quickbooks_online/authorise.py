@@ -32,6 +32,7 @@ from consumers.systems.quickbooks_online.oauth import auth_client, exchange
 from consumers.systems.quickbooks_online.settings import Connection
 from consumers.systems.quickbooks_online.tokens import granted
 from schemas.facts import Observer, unobserved
+from schemas.sentences import say
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,12 @@ def complete(
     """
     if connection.realm_id and callback.realm_id != connection.realm_id:
         raise AuthorisationRefused(
-            f"company {callback.realm_id} was authorised, the settings name realm_id"
-            f" {connection.realm_id}; choose that company"
+            say(
+                "company {found} was authorised, the settings name realm_id"
+                " {expected}; choose that company",
+                found=callback.realm_id,
+                expected=connection.realm_id,
+            )
         )
     client = auth_client(connection, observer, callback.redirect_uri)
 

@@ -16,9 +16,11 @@ from consumers.systems._taxes import RATES, Treatment
 from consumers.systems.quickbooks_online.client import Kind, quoted
 from consumers.systems.quickbooks_online.company import Company, ref_id
 from consumers.systems.quickbooks_online.faults import Json
+from consumers.systems.quickbooks_online.settings import SHORT
 from consumers.systems.quickbooks_online.taxes import TaxCode, UnknownTax
 from schemas.reasons import SettingReason
 from schemas.records import DUES
+from schemas.sentences import say
 
 _INCOME = frozenset({"Income", "Other Income"})
 _LIABILITY = frozenset({"Other Current Liability", "Long Term Liability"})
@@ -99,11 +101,13 @@ def _item(named: _Named, setting: str, value: str) -> SettingCheck:
     account_id = ref_id(row, "IncomeAccountRef")
     account = named.row("Account", account_id) if account_id else None
     if account is None:
-        detail = f"{_said(row)}: no IncomeAccountRef"
+        detail = say("{named}: no IncomeAccountRef", named=_said(row))
         return SettingCheck(setting, value, SettingReason.WRONG_KIND, detail)
     told = f"{_said(row)} → {_said(account)}"
     if not account.get("Active", True):
-        return SettingCheck(setting, value, SettingReason.NOT_POSTABLE, f"{told}: inactive")
+        return SettingCheck(
+            setting, value, SettingReason.NOT_POSTABLE, say("{named}: inactive", named=told)
+        )
     if account.get("AccountType") not in _INCOME | _LIABILITY:
         detail = f"{told}: {account.get('AccountType')}"
         return SettingCheck(setting, value, SettingReason.WRONG_KIND, detail, blocking=False)
@@ -176,7 +180,7 @@ def _absent(setting: str, value: str, row: Json | None) -> SettingCheck | None:
     if row is None:
         return SettingCheck(setting, value, SettingReason.NOT_FOUND)
     if not row.get("Active", True):
-        detail = f"{_said(row)}: inactive"
+        detail = say("{named}: inactive", named=_said(row))
         return SettingCheck(setting, value, SettingReason.NOT_POSTABLE, detail)
     return None
 
@@ -191,7 +195,7 @@ def _said(row: Json) -> str:
 def _taxes(company: Company) -> Iterator[SettingCheck]:
     """What the settings name, and what a chapter needs at least: taxable and exempt lines."""
     if not company.lists.preferences(company.client, RECHECK_S).sales_tax:
-        detail = "sales tax is not set up in QuickBooks"
+        detail = say("sales tax is not set up in {system}", system=SHORT)
         yield SettingCheck(
             "TaxPrefs.UsingSalesTax", "false", SettingReason.TAX_RATE_DIFFERS, detail, False
         )

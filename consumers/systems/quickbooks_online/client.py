@@ -34,10 +34,11 @@ from consumers.systems.quickbooks_online.faults import (
     read_answer,
     row_of,
 )
-from consumers.systems.quickbooks_online.settings import MINOR_VERSION, NAME, Connection
+from consumers.systems.quickbooks_online.settings import MINOR_VERSION, NAME, SHORT, Connection
 from consumers.systems.quickbooks_online.tokens import Tokens
 from schemas.facts import Observer
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 Kind = Literal[
     "Account",
@@ -270,7 +271,12 @@ class Client(QuickBooks):  # type: ignore[misc]  # its base has no types
                 self._shared.throttle.silence(THROTTLE_S if wait_s is None else wait_s)
             raise fault
         if answer is None:
-            detail = f"QuickBooks: {len(reply.content)} unreadable bytes, intuit_tid={tid or '-'}"
+            detail = say(
+                "{system}: {count} unreadable bytes, intuit_tid={tid}",
+                system=SHORT,
+                count=len(reply.content),
+                tid=tid or "-",
+            )
             raise OutcomeUnknown(detail) if request.writing else Transient(detail)
         self.wrote = self.wrote or request.writing
         return answer
@@ -288,7 +294,7 @@ def _object(answer: Json, kind: str, *, written: bool = False) -> Json:
     found = answer.get(kind)
     if isinstance(found, dict):
         return found
-    detail = f"QuickBooks: an answer without {kind}"
+    detail = say("{system}: an answer without {kind}", system=SHORT, kind=kind)
     raise OutcomeUnknown(detail) if written else Transient(detail)
 
 

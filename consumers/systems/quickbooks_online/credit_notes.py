@@ -23,9 +23,11 @@ from consumers.systems.quickbooks_online.company import (
 )
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
 from consumers.systems.quickbooks_online.markers import marked, marker
+from consumers.systems.quickbooks_online.settings import SHORT
 from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import DocumentRef, Invoice
+from schemas.sentences import say
 
 STEP = "applied"
 """Remembered once the application is in the books, or known not to be needed."""
@@ -70,7 +72,7 @@ def _owed(company: Company, invoice_id: str) -> Decimal:
         raise Rejected(
             Reason.REFERENCE_NOT_FOUND,
             field="corrects",
-            detail=f"QuickBooks invoice Id {invoice_id} does not exist",
+            detail=say("{system} invoice Id {id} does not exist", system=SHORT, id=invoice_id),
         )
     return money(corrected, "Balance")
 
@@ -103,7 +105,11 @@ def _corrected(task: Task, corrects: DocumentRef) -> RemoteRef:
         raise Rejected(
             Reason.REFERENCE_NOT_FOUND,
             field="corrects",
-            detail=f"the invoice {corrects.number} is not known in QuickBooks",
+            detail=say(
+                "the invoice {number} is not known in {system}",
+                system=SHORT,
+                number=corrects.number,
+            ),
         )
     return target
 

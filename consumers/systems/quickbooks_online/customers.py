@@ -28,9 +28,11 @@ from consumers.systems.quickbooks_online.company import (
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
 from consumers.systems.quickbooks_online.fields import NAME_MAX, too_long
 from consumers.systems.quickbooks_online.markers import marked, marker, owner
+from consumers.systems.quickbooks_online.settings import SHORT
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account
+from schemas.sentences import say
 
 _NAME_TAKEN = (6240, 630)
 _STALE = 5010
@@ -156,14 +158,16 @@ def _update(company: Company, task: Task, account: Account) -> Receipt:
                 raise failure(fault, writing=True) from fault
             continue  # the accountant was faster: read again, apply again
         return Receipt(_ref(changed), Action.UPDATED)
-    raise Transient(f"QuickBooks customer Id {task.remote_id} keeps changing (5010)")
+    raise Transient(
+        say("{system} customer Id {id} keeps changing (5010)", system=SHORT, id=task.remote_id)
+    )
 
 
 def _current(company: Company, remote_id: str) -> Json:
     """The customer as it is now. Raises Rejected when it is gone or inactive."""
     row = _by_id(company.client, remote_id)
     if row is None:
-        detail = f"QuickBooks customer Id {remote_id} does not exist"
+        detail = say("{system} customer Id {id} does not exist", system=SHORT, id=remote_id)
         raise Rejected(Reason.REFERENCE_NOT_FOUND, field="reference", detail=detail)
     return _active(row)
 
@@ -274,10 +278,24 @@ def _name_taken(client: Client, name: str, words: str) -> Rejected:
 
 
 def _described(kind: str, row: Json) -> str:
-    state = "" if row.get("Active", True) else ", inactive"
-    mine = owner(row, "account")
-    of = f", Membri account {mine}" if mine else ""
-    return f"QuickBooks {kind.lower()} « {row.get('DisplayName')} » (Id {row.get('Id')}{state}{of})"
+    facts = [f"Id {row.get('Id')}"]
+    if not row.get("Active", True):
+        facts.append(say("inactive"))
+    if mine := owner(row, "account"):
+        facts.append(say("Membri account {id}", id=mine))
+    name = row.get("DisplayName")
+    return f"{_kind_and_name(kind, name)} ({', '.join(facts)})"
+
+
+def _kind_and_name(kind: str, name: object) -> str:
+    """Names of customers, suppliers and employees are one list in QuickBooks."""
+    match kind:
+        case "Vendor":
+            return say("{system} vendor « {name} »", system=SHORT, name=name)
+        case "Employee":
+            return say("{system} employee « {name} »", system=SHORT, name=name)
+        case _:
+            return say("{system} customer « {name} »", system=SHORT, name=name)
 
 
 def _ref(row: Json) -> RemoteRef:

@@ -21,10 +21,12 @@ from consumers.systems.quickbooks_online.client import Kind, quoted
 from consumers.systems.quickbooks_online.company import Company, money, request_id
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
 from consumers.systems.quickbooks_online.markers import marked, owner
+from consumers.systems.quickbooks_online.settings import SHORT
 from consumers.systems.quickbooks_online.undoing import take_back
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
+from schemas.sentences import say
 
 _DUPLICATE = 6140
 
@@ -91,7 +93,7 @@ def _found(company: Company, lookup: Lookup, record: Invoice | None, row: Json) 
         found = sales.differences(row, record, customer_id)
     other = owner(row, "invoice")
     if other and not mine:
-        found = (*found, f"it is the Membri invoice {other}")
+        found = (*found, say("it is the Membri invoice {id}", id=other))
     unfinished = False
     if mine and record is not None and not (lookup.remote_id or lookup.reference):
         left = sales.only_taxes_differ(row, record, customer_id) and sales.untouched(row)
@@ -224,16 +226,30 @@ def _mismatch(row: Json, invoice: Invoice, wrong: Sequence[str]) -> Rejected:
     )
     detail = "; ".join(wrong)
     if taxes:
-        detail += f" ({by_rate}; Membri: GST {invoice.gst}, QST {invoice.qst})"
+        detail += (
+            " ("
+            + say(
+                "{parts}; Membri: GST {gst}, QST {qst}",
+                parts=by_rate,
+                gst=invoice.gst,
+                qst=invoice.qst,
+            )
+            + ")"
+        )
     return Rejected(reason, field="total", detail=detail)
 
 
 def _words(row: Json) -> str:
     name = (row.get("CustomerRef") or {}).get("name", "")
-    number = row.get("DocNumber") or "without number"
-    return (
-        f"QuickBooks form {number} (Id {row.get('Id')}) of {name} on {row.get('TxnDate')},"
-        f" total {money(row, 'TotalAmt')}"
+    number = row.get("DocNumber") or say("without number")
+    return say(
+        "{system} form {number} (Id {id}) of {customer} on {date}, total {total}",
+        system=SHORT,
+        number=number,
+        id=row.get("Id"),
+        customer=name,
+        date=row.get("TxnDate"),
+        total=money(row, "TotalAmt"),
     )
 
 

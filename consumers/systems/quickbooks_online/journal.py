@@ -18,10 +18,12 @@ from consumers.systems.quickbooks_online.company import Company, money, ref_id, 
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
 from consumers.systems.quickbooks_online.fields import cut
 from consumers.systems.quickbooks_online.markers import marked, marker
+from consumers.systems.quickbooks_online.settings import SHORT
 from schemas.money import ZERO
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import JournalEntry
+from schemas.sentences import say
 
 _DUPLICATE = 6140
 
@@ -110,7 +112,11 @@ def _accounts(company: Company) -> tuple[str, str]:
     deferred = company.accounts.deferred_revenue
     account = company.lists.entry(company.client, "Account", deferred) if deferred else None
     if account is None:
-        detail = f"accounts.deferred_revenue = {deferred!r} is no active QuickBooks account"
+        detail = say(
+            "accounts.deferred_revenue = {value} is no active {system} account",
+            system=SHORT,
+            value=repr(deferred),
+        )
         raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
     return str(account["Id"]), earned_account(company)
 
@@ -123,7 +129,12 @@ def earned_account(company: Company) -> str:
     revenue = ref_id(item or {}, "IncomeAccountRef")
     if not revenue:
         setting = company.accounts.earned_setting
-        detail = f"{setting} = {named!r} is no QuickBooks item with an income account"
+        detail = say(
+            "{setting} = {value} is no {system} item with an income account",
+            system=SHORT,
+            setting=setting,
+            value=repr(named),
+        )
         raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
     return revenue
 

@@ -24,9 +24,10 @@ from intuitlib.exceptions import (  # type: ignore[import-untyped]  # the librar
 from consumers.errors import Unavailable
 from consumers.systems._http import never_sent, plain_words, safe_address
 from consumers.systems._tokens import DeadGrant, NoReply
-from consumers.systems.quickbooks_online.settings import NAME, Connection
+from consumers.systems.quickbooks_online.settings import NAME, SHORT, Connection
 from schemas.facts import ApiCall, Observer
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 TOKEN_FIELDS = frozenset(
     {"access_token", "refresh_token", "expires_in", "x_refresh_token_expires_in", "token_type"}
@@ -74,7 +75,7 @@ class BoundedAuthClient(AuthClient):  # type: ignore[misc]  # its base has no ty
 def _keep_tokens_only(response: requests.Response) -> None:
     reply = response.json()
     if not isinstance(reply, dict) or not reply.get("access_token"):
-        raise NoReply("the token reply holds no access token")
+        raise NoReply(say("the token reply holds no access token"))
     kept = {name: value for name, value in reply.items() if name in TOKEN_FIELDS}
     response._content = json.dumps(kept).encode()  # noqa: SLF001 — the library reads it next
 
@@ -89,20 +90,30 @@ def auth_client(
     try:
         return BoundedAuthClient(connection, redirect_uri or connection.redirect_uri, observer)
     except requests.exceptions.JSONDecodeError as error:
-        raise _bad_discovery(connection, "it is no JSON") from error
+        raise _bad_discovery(connection, say("it is no JSON")) from error
     except requests.RequestException as error:
         raise Unavailable(
             SystemReason.UNREACHABLE,
-            f"QuickBooks authorisation service ({connection.discovery_url}):"
-            f" {type(error).__name__}",
+            say(
+                "{system} authorisation service ({url}): {error}",
+                system=SHORT,
+                url=connection.discovery_url,
+                error=type(error).__name__,
+            ),
         ) from error
     except AuthClientError as error:
         if error.status_code >= requests.codes.internal_server_error:
             raise Unavailable(
                 SystemReason.UNREACHABLE,
-                f"QuickBooks authorisation service answered {error.status_code}",
+                say(
+                    "{system} authorisation service answered {status}",
+                    system=SHORT,
+                    status=error.status_code,
+                ),
             ) from error
-        raise _bad_discovery(connection, f"it answered {error.status_code}") from error
+        raise _bad_discovery(
+            connection, say("it answered {status}", status=error.status_code)
+        ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise _bad_discovery(connection, f"{type(error).__name__}: {error}") from error
 
@@ -110,7 +121,11 @@ def auth_client(
 def _bad_discovery(connection: Connection, why: str) -> Unavailable:
     return Unavailable(
         SystemReason.MISCONFIGURED,
-        f"discovery_url {connection.discovery_url!r} gives no discovery document: {why}",
+        say(
+            "discovery_url {discovery_url} gives no discovery document: {why}",
+            discovery_url=repr(connection.discovery_url),
+            why=why,
+        ),
     )
 
 
@@ -126,7 +141,7 @@ def exchange(call: Callable[[], object]) -> None:
     except requests.RequestException as error:
         if never_sent(error):
             raise Unavailable(
-                SystemReason.UNREACHABLE, f"token service: {type(error).__name__}"
+                SystemReason.UNREACHABLE, say("token service: {error}", error=type(error).__name__)
             ) from error
         raise NoReply(type(error).__name__) from error
 
@@ -138,12 +153,17 @@ def _refusal(error: AuthClientError) -> Exception:
     if told == "invalid_grant":
         return DeadGrant(said)
     if status == requests.codes.too_many_requests:
-        return Unavailable(SystemReason.THROTTLED, f"token service: {said}", retry_after_s=60.0)
+        return Unavailable(
+            SystemReason.THROTTLED, say("token service: {error}", error=said), retry_after_s=60.0
+        )
     if status >= requests.codes.internal_server_error:
         return NoReply(said)
     return Unavailable(
         SystemReason.MISCONFIGURED,
-        f"the token service refuses this application (client_id, client_secret): {said}",
+        say(
+            "the token service refuses this application (client_id, client_secret): {error}",
+            error=said,
+        ),
     )
 
 

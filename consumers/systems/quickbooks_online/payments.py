@@ -34,11 +34,13 @@ from consumers.systems.quickbooks_online.faults import Fault, Json, failure
 from consumers.systems.quickbooks_online.fields import too_long
 from consumers.systems.quickbooks_online.lists import ListKind
 from consumers.systems.quickbooks_online.markers import marked, marker, owner
+from consumers.systems.quickbooks_online.settings import SHORT
 from consumers.systems.quickbooks_online.undoing import take_back
 from schemas.money import ZERO, total
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Payment
+from schemas.sentences import say
 
 
 def find(company: Company, lookup: Lookup) -> Found | None:
@@ -56,7 +58,7 @@ def find(company: Company, lookup: Lookup) -> Found | None:
         found = _differences(row, record, lookup.customer.remote_id if lookup.customer else "")
     other = owner(row, "payment")
     if other and not mine:
-        found = (*found, f"it is the Membri payment {other}")
+        found = (*found, say("it is the Membri payment {id}", id=other))
     return Found(_ref(row), by_marker=mine, differences=found)
 
 
@@ -148,7 +150,12 @@ def _receipt(row: Json, payment: Payment, customer_id: str, action: Action) -> R
         raise Rejected(
             Reason.DIFFERS_FROM_BOOKS,
             field="amount",
-            detail=f"QuickBooks payment Id {row['Id']}: {'; '.join(wrong)}",
+            detail=say(
+                "{system} payment Id {id}: {wrong}",
+                system=SHORT,
+                id=row["Id"],
+                wrong="; ".join(wrong),
+            ),
         )
     return Receipt(_ref(row), action)
 
@@ -161,7 +168,11 @@ def _lines(task: Task, payment: Payment) -> list[Json]:
             raise Rejected(
                 Reason.REFERENCE_NOT_FOUND,
                 field=f"allocations.{number}.invoice",
-                detail=f"the invoice {allocation.invoice.number} is not known in QuickBooks",
+                detail=say(
+                    "the invoice {number} is not known in {system}",
+                    system=SHORT,
+                    number=allocation.invoice.number,
+                ),
             )
         link = {"TxnId": document.remote_id, "TxnType": "Invoice"}
         lines.append({"Amount": allocation.amount, "LinkedTxn": [link]})
@@ -186,7 +197,7 @@ def _over_balance(company: Company, body: Json, customer_id: str) -> Rejected | 
             raise Rejected(
                 Reason.REFERENCE_NOT_FOUND,
                 field="allocations",
-                detail=f"QuickBooks invoice Id {invoice_id} does not exist",
+                detail=say("{system} invoice Id {id} does not exist", system=SHORT, id=invoice_id),
             )
         number = row.get("DocNumber") or invoice_id
         if ref_id(row, "CustomerRef") != customer_id and not is_pending(customer_id):
@@ -194,7 +205,12 @@ def _over_balance(company: Company, body: Json, customer_id: str) -> Rejected | 
             raise Rejected(
                 Reason.REFUSED_BY_SYSTEM,
                 field="account",
-                detail=f"the invoice {number} belongs to the QuickBooks customer « {holder} »",
+                detail=say(
+                    "the invoice {number} belongs to the {system} customer « {holder} »",
+                    system=SHORT,
+                    number=number,
+                    holder=holder,
+                ),
             )
         owed = money(row, "Balance")
         if amount > owed:
@@ -227,7 +243,13 @@ def _mapped(company: Company, payment: Payment) -> Json:
             raise Rejected(
                 Reason.UNKNOWN_ACCOUNT,
                 field="method" if kind == "PaymentMethod" else "",
-                detail=f"{key} = {value!r} is no active QuickBooks {kind}",
+                detail=say(
+                    "{setting} = {value} is no active {system} {kind}",
+                    system=SHORT,
+                    setting=key,
+                    value=repr(value),
+                    kind=kind,
+                ),
             )
         made[element] = {"value": str(found["Id"])}
     return made
@@ -244,7 +266,14 @@ def _differences(row: Json, payment: Payment, customer_id: str) -> tuple[str, ..
         found.append(f"UnappliedAmt: QuickBooks {unapplied} ≠ Membri {expected}")
     holder = ref_id(row, "CustomerRef")
     if customer_id and holder != customer_id:
-        found.append(f"CustomerRef: QuickBooks Id {holder} ≠ Id {customer_id}")
+        found.append(
+            say(
+                "customer: {system} Id {holder} ≠ Id {expected}",
+                system=SHORT,
+                holder=holder,
+                expected=customer_id,
+            )
+        )
     return tuple(found)
 
 

@@ -14,8 +14,10 @@ from consumers.system import Health
 from consumers.systems._taxes import Treatment
 from consumers.systems.quickbooks_online.company import Company
 from consumers.systems.quickbooks_online.lists import ListKind
+from consumers.systems.quickbooks_online.settings import SHORT
 from consumers.systems.quickbooks_online.taxes import UnknownTax
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 
 def examine(company: Company, authorised_until: Callable[[], dt.datetime | None]) -> Health:
@@ -28,7 +30,7 @@ def examine(company: Company, authorised_until: Callable[[], dt.datetime | None]
     notes = list(_remarks(company))
     country = str(info.get("Country") or "")
     if country not in ("CA", "CAN", "Canada"):
-        notes.append(f"the company's country is {country or 'unknown'}, not Canada")
+        notes.append(say("the company's country is {country}, not Canada", country=country or "-"))
     return Health(str(info.get("CompanyName", "")), authorised_until(), tuple(notes))
 
 
@@ -48,7 +50,13 @@ def _unknown_names(company: Company) -> Iterator[str]:
     ]
     for key, kind, value in named:
         if value and company.lists.entry(company.client, kind, value) is None:
-            yield f"accounts.{key} = {value!r} is no active QuickBooks {kind}"
+            yield say(
+                "accounts.{key} = {value} is no active {system} {kind}",
+                system=SHORT,
+                key=key,
+                value=repr(value),
+                kind=kind,
+            )
 
 
 def _unknown_taxes(company: Company) -> Iterator[str]:
@@ -60,7 +68,9 @@ def _unknown_taxes(company: Company) -> Iterator[str]:
         except UnknownTax as error:
             yield str(error)
         except ValueError:
-            yield f"tax_codes.{name}: known names are {', '.join(Treatment)}"
+            yield say(
+                "tax_codes.{name}: known names are {names}", name=name, names=", ".join(Treatment)
+            )
 
 
 def _remarks(company: Company) -> Iterator[str]:
@@ -68,19 +78,30 @@ def _remarks(company: Company) -> Iterator[str]:
     accounts = company.accounts
     if not known.custom_numbers:
         yield (
-            "QuickBooks numbers sales forms itself (custom transaction numbers are off): the"
-            " invoice numbers of Membri are not kept"
+            say(
+                "{system} numbers sales forms itself (custom transaction numbers are"
+                " off): the invoice numbers of Membri are not kept",
+                system=SHORT,
+            )
         )
     if known.closed_until:
-        yield f"the books are closed up to {known.closed_until.isoformat()}"
+        yield say("the books are closed up to {date}", date=known.closed_until.isoformat())
     if known.auto_apply_credit:
-        yield "QuickBooks applies credits by itself, maybe to another invoice than Membri's"
+        yield say(
+            "{system} applies credits by itself, maybe to another invoice than Membri's",
+            system=SHORT,
+        )
     if known.multi_currency:
-        yield f"several currencies are kept; the home currency is {known.home_currency}"
+        yield say(
+            "several currencies are kept; the home currency is {currency}",
+            currency=known.home_currency,
+        )
     if not accounts.default_income:
-        yield "accounts.default_income is not set: only invoice types with an item of their own go"
+        yield say(
+            "accounts.default_income is not set: only invoice types with an item of their own go"
+        )
     if not known.sales_tax:
-        yield "sales tax is not set up in QuickBooks"
+        yield say("sales tax is not set up in {system}", system=SHORT)
         return
     try:
         company.lists.tax_codes(company.client).code(Treatment.TAXABLE, accounts.tax_codes)

@@ -27,10 +27,12 @@ from consumers.systems.quickbooks_online.company import (
 from consumers.systems.quickbooks_online.faults import Json
 from consumers.systems.quickbooks_online.fields import cut, too_long
 from consumers.systems.quickbooks_online.markers import marker
+from consumers.systems.quickbooks_online.settings import SHORT
 from consumers.systems.quickbooks_online.taxes import TaxCode, UnknownTax, computed, override
 from schemas.money import ZERO, cents, total
 from schemas.reasons import Reason
 from schemas.records import Invoice, Line
+from schemas.sentences import say
 
 LINES_MAX = 750
 
@@ -69,8 +71,11 @@ def _check_lines(invoice: Invoice) -> Iterator[Problem]:
         yield Problem(
             Reason.NOT_SUPPORTED,
             f"lines.{negative[0]}.amount",
-            "a negative line becomes a discount on the whole form, and needs lines above zero that"
-            " are all taxed alike; split the invoice or issue a credit note",
+            say(
+                "a negative line becomes a discount on the whole form, and needs"
+                " lines above zero that are all taxed alike; split the invoice or"
+                " issue a credit note"
+            ),
         )
 
 
@@ -86,7 +91,7 @@ def tax_codes(company: Company, invoice: Invoice) -> list[TaxCode]:
             raise Rejected(
                 Reason.UNKNOWN_TAX,
                 field="gst" if invoice.gst else "qst",
-                detail="sales tax is not set up in QuickBooks",
+                detail=say("sales tax is not set up in {system}", system=SHORT),
             )
     return [
         _tax_code(company, treatment, number)
@@ -116,14 +121,23 @@ def item_of(company: Company, invoice: Invoice) -> Json:
         raise Rejected(
             Reason.UNKNOWN_ACCOUNT,
             field="type",
-            detail=f"no QuickBooks item for {invoice.type}: set accounts.default_income",
+            detail=say(
+                "no {system} item for {type}: set accounts.default_income",
+                system=SHORT,
+                type=invoice.type,
+            ),
         )
     found = company.lists.entry(company.client, "Item", named)
     if found is None:
         raise Rejected(
             Reason.UNKNOWN_ACCOUNT,
             field="type",
-            detail=f"{setting} = {named!r} is no active QuickBooks item",
+            detail=say(
+                "{setting} = {value} is no active {system} item",
+                system=SHORT,
+                setting=setting,
+                value=repr(named),
+            ),
         )
     return found
 
@@ -184,7 +198,14 @@ def surely_mistaxed(company: Company, invoice: Invoice) -> Rejected | None:
     if not possible or mine in possible:
         return None
     figures = " / ".join(str(one) for one in sorted(possible))
-    detail = f"taxes: QuickBooks {figures} ≠ Membri {mine} (GST {invoice.gst}, QST {invoice.qst})"
+    detail = say(
+        "taxes: {system} {found} ≠ Membri {expected} (GST {gst}, QST {qst})",
+        system=SHORT,
+        found=figures,
+        expected=mine,
+        gst=invoice.gst,
+        qst=invoice.qst,
+    )
     return Rejected(Reason.TAX_MISMATCH, field="total", detail=detail)
 
 
@@ -198,7 +219,11 @@ def _dues(company: Company, invoice: Invoice) -> Json:
             raise Rejected(
                 Reason.UNKNOWN_ACCOUNT,
                 field="due_date",
-                detail=f"accounts.terms = {company.accounts.terms!r} is no active QuickBooks term",
+                detail=say(
+                    "accounts.terms = {value} is no active {system} term",
+                    system=SHORT,
+                    value=repr(company.accounts.terms),
+                ),
             )
         made["SalesTermRef"] = {"value": str(term["Id"])}
     return made
@@ -245,7 +270,15 @@ def differences(row: Json, invoice: Invoice, customer_id: str) -> tuple[str, ...
     holder = ref_id(row, "CustomerRef")
     if customer_id and holder != customer_id:
         name = (row.get("CustomerRef") or {}).get("name", "")
-        found.append(f"CustomerRef: QuickBooks « {name} » (Id {holder}) ≠ Id {customer_id}")
+        found.append(
+            say(
+                "customer: {system} « {name} » (Id {holder}) ≠ Id {expected}",
+                system=SHORT,
+                name=name,
+                holder=holder,
+                expected=customer_id,
+            )
+        )
     return tuple(found)
 
 

@@ -12,6 +12,8 @@ from consumers.systems._http import safe_address
 from consumers.systems._secrets import WithClientSecret
 
 TITLE = "QuickBooks Online"
+SHORT = "QuickBooks"
+"""As people call it inside a sentence."""
 NAME = "quickbooks_online"
 MINOR_VERSION = 75  # 1 to 74 are ignored since 2025-08-01
 KNOWN_DISCOVERIES = ("production", "sandbox")

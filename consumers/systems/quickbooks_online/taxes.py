@@ -14,8 +14,10 @@ from decimal import Decimal
 
 from consumers.systems._taxes import GST, HUNDRED, QST, RATES, Treatment, named_like
 from consumers.systems.quickbooks_online.faults import Json
+from consumers.systems.quickbooks_online.settings import SHORT
 from schemas.money import ZERO, cents, total
 from schemas.records import Invoice
+from schemas.sentences import say
 
 
 class UnknownTax(Exception):
@@ -54,17 +56,31 @@ class TaxCodes:
         if len(fitting) == 1:
             return fitting[0]
         rates = " + ".join(f"{rate} %" for rate in RATES[treatment]) or "0 %"
-        seen = ", ".join(f"{code.name} (Id {code.id})" for code in fitting) or "none"
+        seen = ", ".join(f"{code.name} (Id {code.id})" for code in fitting) or "-"
         raise UnknownTax(
-            f"QuickBooks has {len(fitting)} active tax codes for {treatment} ({rates}): {seen};"
-            f" set tax_codes.{treatment} to the Id of one"
+            say(
+                "{system} has {count} active tax codes for {treatment} ({rates}):"
+                " {seen}; set tax_codes.{treatment} to the Id of one",
+                system=SHORT,
+                count=len(fitting),
+                treatment=treatment,
+                rates=rates,
+                seen=seen,
+            )
         )
 
     def _configured(self, treatment: Treatment, asked: str) -> TaxCode:
         for code in self.codes:
             if asked in (code.id, code.name):
                 return code
-        raise UnknownTax(f"tax_codes.{treatment} = {asked!r} is no active QuickBooks tax code")
+        raise UnknownTax(
+            say(
+                "tax_codes.{treatment} = {value} is no active {system} tax code",
+                system=SHORT,
+                treatment=treatment,
+                value=repr(asked),
+            )
+        )
 
 
 def _usable_rate(rate: Json) -> bool:

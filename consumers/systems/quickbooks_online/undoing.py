@@ -13,7 +13,9 @@ from consumers.system import Task
 from consumers.systems.quickbooks_online.client import Kind
 from consumers.systems.quickbooks_online.company import Company, request_id
 from consumers.systems.quickbooks_online.faults import Fault, Json, failure
+from consumers.systems.quickbooks_online.settings import SHORT
 from schemas.reasons import Reason
+from schemas.sentences import say
 
 _STALE = 5010
 
@@ -23,7 +25,13 @@ def take_back(
 ) -> None:
     """Deletes `row`; gone already is well too. Raises Rejected(reason), OutcomeUnknown."""
     if str(row["SyncToken"]) != "0":
-        detail = f"{'; '.join(wrong)}; {kind} Id {row['Id']} was changed by somebody in QuickBooks"
+        detail = say(
+            "{wrong}; {kind} Id {id} was changed by somebody in {system}",
+            system=SHORT,
+            wrong="; ".join(wrong),
+            kind=kind,
+            id=row["Id"],
+        )
         raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="total", detail=detail)
     try:
         company.client.remove(kind, row, request_id(task, "undo"))
@@ -32,8 +40,12 @@ def take_back(
         # Stale: somebody edited it since, and what a person touched is not ours to delete.
         if not isinstance(error, Rejected) and fault.code != _STALE:
             raise error from fault
-        detail = (
-            f"{'; '.join(wrong)}; QuickBooks {kind} Id {row['Id']} could not be removed, remove it"
-            f" by hand: {fault.words}"
+        detail = say(
+            "{wrong}; {system} {kind} Id {id} could not be removed, remove it by hand: {words}",
+            system=SHORT,
+            wrong="; ".join(wrong),
+            kind=kind,
+            id=row["Id"],
+            words=fault.words,
         )
         raise Rejected(reason, field="total", detail=detail) from fault

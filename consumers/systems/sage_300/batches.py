@@ -8,6 +8,7 @@ stays alone, and the batch is found again (reference page, sections 5 and 10).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,6 +17,7 @@ from consumers.systems.sage_300.company import Company
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.odata import entity, equal, literal
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 NOT_ALL = "Donotpostallbatches"
 """The other value posts other people's ready batches: never sent."""
@@ -34,12 +36,13 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Kind:
-    """`codes`: the numbers that some versions answer for a status. `step`: under which name the
+    """`title`: in the language of the reader. `codes`: the numbers that some versions answer
+    for a status. `step`: under which name the
     batch is remembered. `record_type`: part of the key of receipts."""
 
     resource: str
     process: str
-    title: str
+    title: Callable[[], str]
     entries: str
     status: str
     step: str
@@ -59,7 +62,7 @@ _GL_CODES = (
 INVOICES = Kind(
     resource="AR/ARInvoiceBatches",
     process="AR/ARPostInvoices",
-    title="A/R invoice batch",
+    title=lambda: say("A/R invoice batch"),
     entries="Invoices",
     status="BatchStatus",
     step="batch",
@@ -68,7 +71,7 @@ INVOICES = Kind(
 RECEIPTS = Kind(
     resource="AR/ARReceiptAndAdjustmentBatches",
     process="AR/ARPostReceiptsAndAdjustments",
-    title="A/R receipt batch",
+    title=lambda: say("A/R receipt batch"),
     entries="ReceiptsAdjustments",
     status="BatchStatus",
     step="batch",
@@ -80,7 +83,7 @@ APPLICATIONS = replace(RECEIPTS, step="application")
 JOURNALS = Kind(
     resource="GL/GLJournalBatches",
     process="GL/GLPostJournal",
-    title="G/L batch",
+    title=lambda: say("G/L batch"),
     entries="JournalHeaders",
     status="Status",
     step="batch",
@@ -194,8 +197,12 @@ def _journal_parameters(company: Company, kind: Kind, value: str | int) -> Json:
     if len(first) != 1 or len(last) != 1:
         raise Unavailable(
             SystemReason.MISCONFIGURED,
-            f"the parameters of {kind.process} on this server are {', '.join(names) or 'none'}:"
-            " set gl_post_from and gl_post_to",
+            say(
+                "the parameters of {process} on this server are {names}: set"
+                " gl_post_from and gl_post_to",
+                process=kind.process,
+                names=", ".join(names) or "-",
+            ),
         )
     every = {name: NOT_ALL for name in names if name == "PostAllBatches"}
     return {**every, first[0]: value, last[0]: value}

@@ -24,8 +24,9 @@ from consumers.systems._throttle import Throttle
 from consumers.systems.sage_300.credentials import Credentials
 from consumers.systems.sage_300.faults import THROTTLE_S, Fault, Json, failure, read_fault, row_of
 from consumers.systems.sage_300.odata import PROCESS, TEMPLATE, action, address
-from consumers.systems.sage_300.settings import Connection
+from consumers.systems.sage_300.settings import TITLE, Connection
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 _NOT_FOUND = "RecordNotFound"
 
@@ -75,7 +76,13 @@ class Client(BudgetedClient):
                 raise self.failure(fault, writing=False) from fault
             page = answer.get("value") if isinstance(answer, dict) else None
             if not isinstance(page, list):
-                raise Transient(f"Sage 300: {resource} answered without a list")
+                raise Transient(
+                    say(
+                        "{system}: {resource} answered without a list",
+                        system=TITLE,
+                        resource=resource,
+                    )
+                )
             found += page
             following = str(answer.get("@odata.nextLink") or "")
             if top or not following:
@@ -83,7 +90,13 @@ class Client(BudgetedClient):
             # Only its parameters: behind a proxy its host is not ours, and gets no password.
             query = {k.removeprefix("$"): v for k, v in parse_qsl(urlsplit(following).query)}
             if tuple(query.items()) in asked:  # what was not read to its end says no to nothing
-                raise Transient(f"Sage 300: the pages of {resource} do not end")
+                raise Transient(
+                    say(
+                        "{system}: the pages of {resource} do not end",
+                        system=TITLE,
+                        resource=resource,
+                    )
+                )
 
     def only(self, resource: str) -> Json:
         """The one record of a resource of which a company has one: alone, or in a list."""
@@ -175,5 +188,5 @@ def _record(content: Any, *, writing: bool) -> Json:
     """Raises OutcomeUnknown or Transient when it is not there."""
     if isinstance(content, dict):
         return content
-    detail = "Sage 300: an answer without the record"
+    detail = say("{system}: an answer without the record", system=TITLE)
     raise OutcomeUnknown(detail) if writing else Transient(detail)

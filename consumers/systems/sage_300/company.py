@@ -20,11 +20,12 @@ from consumers.systems.sage_300.client import Client
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.fields import Limits
 from consumers.systems.sage_300.lists import ACCOUNTS, DISTRIBUTIONS, Lists, is_usable
-from consumers.systems.sage_300.settings import Connection
+from consumers.systems.sage_300.settings import TITLE, Connection
 from consumers.systems.sage_300.taxes import Taxes, UnknownTax, read_taxes
 from schemas.chapters import ChapterSettings
 from schemas.money import Currency
 from schemas.reasons import Reason
+from schemas.sentences import say
 from schemas.statuses import Entity
 
 Revenue = tuple[Literal["RevenueAccount", "DistributionCode"], str]
@@ -83,7 +84,7 @@ class Company:
         """The bank of receipts. Raises Rejected(unknown_account)."""
         code = self.connection.bank or self.accounts.deposit.upper()
         if not code:
-            detail = "no Sage 300 bank: set accounts.deposit"
+            detail = say("no {system} bank: set accounts.deposit", system=TITLE)
             raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
         return code
 
@@ -94,16 +95,23 @@ class Company:
         """
         named = self.accounts.income_for(invoice_type)
         if not named:
-            detail = f"no Sage 300 account for {invoice_type}: set accounts.default_income"
+            detail = say(
+                "no {system} account for {type}: set accounts.default_income",
+                system=TITLE,
+                type=invoice_type,
+            )
             raise Rejected(Reason.UNKNOWN_ACCOUNT, field="type", detail=detail)
         if self._account(named) is not None:
             return "RevenueAccount", named
         code = named.upper()
         row = self.lists.entry(self.client, DISTRIBUTIONS, code)
         if row is None or not is_usable(row):
-            detail = (
-                f"{self.accounts.income_setting(invoice_type)} = {named!r} is neither an open"
-                " G/L account nor an active distribution code of Sage 300"
+            detail = say(
+                "{setting} = {value} is neither an open G/L account nor an active"
+                " distribution code of {system}",
+                system=TITLE,
+                setting=self.accounts.income_setting(invoice_type),
+                value=repr(named),
             )
             raise Rejected(Reason.UNKNOWN_ACCOUNT, field="type", detail=detail)
         return "DistributionCode", code
@@ -118,7 +126,12 @@ class Company:
         row = self.lists.entry(self.client, DISTRIBUTIONS, named.upper()) if named else None
         account = str((row or {}).get("RevenueAccount") or "")
         if not account:
-            detail = f"accounts.{key} = {named!r} is no open G/L account of Sage 300"
+            detail = say(
+                "accounts.{key} = {value} is no open G/L account of {system}",
+                system=TITLE,
+                key=key,
+                value=repr(named),
+            )
             raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
         return account
 
@@ -132,7 +145,13 @@ class Company:
         key = self.connection.tax_group
         group = self.lists.tax_group(self.client, key, age_s)
         if group is None:
-            raise UnknownTax(f"connection.tax_group = {key!r} is no sales tax group of Sage 300")
+            raise UnknownTax(
+                say(
+                    "connection.tax_group = {value} is no sales tax group of {system}",
+                    system=TITLE,
+                    value=repr(key),
+                )
+            )
         names = {str(group.get(f"TaxAuthority{n}") or "").strip() for n in range(1, 6)} - {""}
         rates = {name: self.lists.tax_rates(self.client, name, age_s) for name in sorted(names)}
         return read_taxes(group, rates, self.connection.customer_tax_class, self.accounts.tax_codes)

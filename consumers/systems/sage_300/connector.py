@@ -55,6 +55,7 @@ from consumers.systems.sage_300.lists import Lists
 from consumers.systems.sage_300.settings import NAME, TITLE, Connection
 from schemas.reasons import Reason
 from schemas.records import Record
+from schemas.sentences import say
 from schemas.statuses import Entity
 
 CANADA = ZoneInfo("America/Toronto")
@@ -182,7 +183,9 @@ class Sage300:
     @contextmanager
     def _alone(self, company: Company) -> Iterator[None]:
         if not self._writing.acquire(timeout=company.client.left_s()):
-            raise Transient("another transfer to this Sage 300 company has not ended")
+            raise Transient(
+                say("another transfer to this {system} company has not ended", system=TITLE)
+            )
         try:
             yield
         finally:

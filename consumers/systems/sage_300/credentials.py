@@ -14,6 +14,7 @@ from collections.abc import Callable
 from consumers.errors import Unavailable
 from consumers.systems.sage_300.settings import TITLE, Connection
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 
 class Credentials:
@@ -37,8 +38,12 @@ class Credentials:
             if secret == self._refused and left > 0:
                 raise Unavailable(
                     SystemReason.UNAUTHORISED,
-                    f"{self._words}; not tried again for {left:.0f} s, or until the password"
-                    " changes, so as not to lock the account",
+                    say(
+                        "{words}; not tried again for {left} s, or until the password"
+                        " changes, so as not to lock the account",
+                        words=self._words,
+                        left=f"{left:.0f}",
+                    ),
                 )
             self._sent = secret
         return f"Basic {self._pair(secret)}"
@@ -47,7 +52,12 @@ class Credentials:
         """The service said 401 to what `header` gives."""
         with self._lock:
             self._refused = self._sent  # the file may hold another one by now
-            self._words = f"{TITLE} refuses the user {self._connection.user}: {words}"
+            self._words = say(
+                "{system} refuses the user {user}: {words}",
+                system=TITLE,
+                user=self._connection.user,
+                words=words,
+            )
             self._until = self._monotonic() + self._connection.unauthorised_pause_s
 
     def accepted(self) -> None:

@@ -23,9 +23,11 @@ from consumers.systems.sage_300.diagnosis import explained
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.markers import document_number, marker, parts
 from consumers.systems.sage_300.posting import Plan, post, requests, set_aside
+from consumers.systems.sage_300.settings import TITLE
 from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Invoice
+from schemas.sentences import say
 
 
 def target(company: Company, task: Task, invoice: Invoice) -> Json | None:
@@ -42,7 +44,11 @@ def target(company: Company, task: Task, invoice: Invoice) -> Json | None:
         row = documents.owned(company, customer, number)
     if row is None:
         name = known.reference if known else invoice.corrects.number
-        detail = f"the invoice {name} is not among the posted documents of Sage 300"
+        detail = say(
+            "the invoice {name} is not among the posted documents of {system}",
+            system=TITLE,
+            name=name,
+        )
         raise Rejected(Reason.REFERENCE_NOT_FOUND, field="corrects", detail=detail)
     return row
 
@@ -189,7 +195,15 @@ def _plan(
             held[on] = held.get(on, ZERO) + money(line, "CustomerReceiptAmount")
         if is_ours(entry) and held == {number: amount}:
             return ()
-        return (f"application of {credit}: Sage 300 {_told(held)} ≠ {_told({number: amount})}",)
+        return (
+            say(
+                "application of {credit}: {system} {found} ≠ {expected}",
+                system=TITLE,
+                credit=credit,
+                found=_told(held),
+                expected=_told({number: amount}),
+            ),
+        )
 
     return Plan(
         kind=APPLICATIONS,

@@ -17,9 +17,11 @@ from consumers.systems.sage_300.company import Company, money
 from consumers.systems.sage_300.faults import Fault, Json
 from consumers.systems.sage_300.markers import CUSTOMER_MAX, customer_number
 from consumers.systems.sage_300.odata import entity, equal
+from consumers.systems.sage_300.settings import TITLE
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account
+from schemas.sentences import say
 from schemas.statuses import Entity
 
 RESOURCE = "AR/ARCustomers"
@@ -197,7 +199,7 @@ def _holder(company: Company, account: Account, fault: Fault) -> Json | None:
 def _existing(company: Company, number: str, field: str = "reference") -> Json:
     row = read(company, number)
     if row is None:
-        detail = f"Sage 300 customer {number} does not exist"
+        detail = say("{system} customer {number} does not exist", system=TITLE, number=number)
         raise Rejected(Reason.REFERENCE_NOT_FOUND, field=field, detail=detail)
     return row
 
@@ -211,8 +213,13 @@ def _is_active(row: Json) -> bool:
 
 
 def _described(row: Json) -> str:
-    state = "" if _is_active(row) else ", inactive"
-    return f"Sage 300 customer {row.get('CustomerNumber')} « {row.get('CustomerName')} »{state}"
+    told = say(
+        "{system} customer {number} « {name} »",
+        system=TITLE,
+        number=row.get("CustomerNumber"),
+        name=row.get("CustomerName"),
+    )
+    return told if _is_active(row) else say("{named}: inactive", named=told)
 
 
 def _lines(account: Account) -> list[str]:

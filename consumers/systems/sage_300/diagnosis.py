@@ -17,9 +17,15 @@ from consumers.systems.sage_300.company import Company
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.markers import set_aside_mark
 from consumers.systems.sage_300.posting import Plan, Posted, withdraw
+from consumers.systems.sage_300.settings import TITLE
 from schemas.reasons import Reason
+from schemas.sentences import say
 
-_NO_CAUSE = "Sage 300 does not tell the reason here: see its posting errors report"
+
+def _no_cause() -> str:
+    return say(
+        "{system} does not tell the reason here: see its posting errors report", system=TITLE
+    )
 
 
 def problem(problems: Iterable[Problem]) -> Rejected | None:
@@ -34,12 +40,25 @@ def explained(
 ) -> Rejected:
     """The refusal to raise. Raises Unavailable, Transient, OutcomeUnknown."""
     told = _withdrawn(company, plan, posted)  # first: what is too long is cut at its end
-    told.append(cause.detail if cause else _NO_CAUSE)
-    title, number, count = plan.kind.title, posted.number, batches.errors(posted.row)
+    told.append(cause.detail if cause else _no_cause())
+    title, number, count = plan.kind.title(), posted.number, batches.errors(posted.row)
     if count:
-        told.append(f"the {title} {number} was posted with errors ({count})")
+        told.append(
+            say(
+                "the {title} {number} was posted with errors ({count})",
+                title=title,
+                number=number,
+                count=count,
+            )
+        )
     else:
-        told.append(f"the {title} {number} is posted, and its entry is not in the books")
+        told.append(
+            say(
+                "the {title} {number} is posted, and its entry is not in the books",
+                title=title,
+                number=number,
+            )
+        )
     # Only now: a kill before would leave the error batch to be posted beside the next try.
     steps.remember(plan.kind.step, "")
     reason = cause.reason if cause else Reason.REFUSED_BY_SYSTEM
@@ -53,13 +72,15 @@ def _withdrawn(company: Company, plan: Plan, posted: Posted) -> list[str]:
     if len(same) == 1:
         number = batches.number_of(same[0])
         words = withdraw(company, plan.kind, same[0], set_aside_mark(plan.description))[1]
-        return [f"its entry went to the error batch {number}", words]
+        return [say("its entry went to the error batch {number}", number=number), words]
     if not rows:
         return []
     numbers = ", ".join(batches.number_of(row) for row in rows)
-    words = (
-        f"among {plan.kind.title} {numbers} is the error batch of this entry: look for what nobody"
-        " typed, and delete it without posting it"
+    words = say(
+        "among {title} {numbers} is the error batch of this entry: look for"
+        " what nobody typed, and delete it without posting it",
+        title=plan.kind.title(),
+        numbers=numbers,
     )
     return [words]
 

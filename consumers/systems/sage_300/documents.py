@@ -17,7 +17,9 @@ from consumers.systems.sage_300.company import Company, money
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.odata import equal
 from consumers.systems.sage_300.posting import Posted
+from consumers.systems.sage_300.settings import TITLE
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 RESOURCE = "AR/ARPostedDocuments"
 
@@ -106,15 +108,24 @@ def _amount(company: Company, row: Json, name: str) -> Decimal:
     if name not in row:
         raise Unavailable(
             SystemReason.MISCONFIGURED,
-            f"{RESOURCE} of {company.connection.company} has no property {name}: see its $metadata,"
-            " then set posted_total_property and posted_due_property",
+            say(
+                "{resource} of {company} has no property {name}: see its $metadata,"
+                " then set posted_total_property and posted_due_property",
+                resource=RESOURCE,
+                company=company.connection.company,
+                name=name,
+            ),
         )
     return money(row, name)
 
 
 def words(company: Company, row: Json) -> str:
     """The document as a person finds it."""
-    return (
-        f"Sage 300 {row.get('DocumentType')} {row.get('DocumentNumber')} of"
-        f" {row.get('CustomerNumber')}, total {total(company, row)}"
+    return say(
+        "{system} {kind} {number} of {customer}, total {total}",
+        system=TITLE,
+        kind=row.get("DocumentType"),
+        number=row.get("DocumentNumber"),
+        customer=row.get("CustomerNumber"),
+        total=total(company, row),
     )

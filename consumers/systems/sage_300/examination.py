@@ -36,6 +36,7 @@ from consumers.systems.sage_300.taxes import (
 )
 from schemas.reasons import SettingReason, SystemReason
 from schemas.records import DUES
+from schemas.sentences import say
 
 _READ_WITH = {
     "AR": "AR/ARCustomers",
@@ -45,10 +46,6 @@ _READ_WITH = {
     "CS": "CS/CSFiscalCalendars",
 }
 _GROUP_GIVES = ("AccountSet", "Terms", "BillingCycle", "InterestProfile")
-_FORCED = (
-    "« Force Listing of All Batches » and « Force Printing of Deposit Slips » of A/R Options must"
-    " be off; the Web API does not show them"
-)
 
 
 def probe(company: Company) -> Health:
@@ -57,7 +54,7 @@ def probe(company: Company) -> Health:
     name = str(profile.get("CompanyName") or company.connection.company)
     notes = []
     if company.connection.user.upper() == "ADMIN":
-        notes.append("the user is ADMIN: give the synchronisation a user of its own")
+        notes.append(say("the user is ADMIN: give the synchronisation a user of its own"))
     return Health(name, notes=tuple(notes))
 
 
@@ -81,7 +78,11 @@ def checks(company: Company, today: dt.date) -> Iterator[SettingCheck]:
             if error.reason is not SystemReason.MISCONFIGURED:
                 raise
             yield SettingCheck(setting, "", SettingReason.CANNOT_BE_READ, error.detail, False)
-    yield SettingCheck("A/R Options", "", SettingReason.CANNOT_BE_READ, _FORCED, False)
+    forced = say(
+        "« Force Listing of All Batches » and « Force Printing of Deposit Slips » of A/R Options"
+        " must be off; the Web API does not show them"
+    )
+    yield SettingCheck("A/R Options", "", SettingReason.CANNOT_BE_READ, forced, False)
 
 
 def _rights(company: Company) -> Iterator[SettingCheck]:
@@ -143,7 +144,9 @@ def _rate(
         detail = f"{told or '-'}; {rate} %"
         return SettingCheck(setting, key, SettingReason.TAX_RATE_DIFFERS, detail)
     if authority.surtax:
-        detail = f"{authority.name}: Surtax = Yes, {rate} % of the net only"
+        detail = say(
+            "{name}: Surtax = Yes, {rate} % of the net only", name=authority.name, rate=rate
+        )
         return SettingCheck(setting, key, SettingReason.TAX_RATE_DIFFERS, detail)
     return SettingCheck(setting, key, detail=told)
 
@@ -342,7 +345,7 @@ def _calendar(company: Company, today: dt.date) -> Iterator[SettingCheck]:
         ahead = dt.date(today.year + 1, today.month, min(today.day, 28))
         missing = periods.period_of(calendars, ahead) is None
         yield SettingCheck(
-            "CSFiscalCalendars, next year",
+            say("CSFiscalCalendars, next year"),
             ahead.isoformat(),
             SettingReason.PERIOD_MISSING if missing else None,
         )
@@ -358,7 +361,7 @@ def _posted_properties(company: Company) -> Iterator[SettingCheck]:
         name = str(getattr(connection, key))
         setting = f"connection.{key}"
         if row is None:
-            detail = f"{documents.RESOURCE}: no document yet"
+            detail = say("{resource}: no document yet", resource=documents.RESOURCE)
             yield SettingCheck(setting, name, SettingReason.CANNOT_BE_READ, detail, False)
         else:
             reason = None if name in row else SettingReason.NOT_FOUND

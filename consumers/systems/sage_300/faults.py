@@ -15,6 +15,7 @@ from typing import Any
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
 from consumers.systems._http import plain_words
 from schemas.reasons import Reason, SystemReason
+from schemas.sentences import say
 
 Json = dict[str, Any]
 
@@ -196,14 +197,20 @@ def failure(fault: Fault, *, writing: bool, lock_wait_s: float) -> Exception:
 def _told(fault: Fault) -> str:
     """The words, and for a missing right which one."""
     if fault.status == 403 or fault.code == "Forbidden":
-        return (
-            f"{fault.words}; give the user « Sage 300 Web API » and the rights to enter and post"
-            f" in {fault.module or 'this module'} (ADMIN is refused by default)"
+        return say(
+            "{words}; give the user « Sage 300 Web API » and the rights to enter and post in"
+            " {module} (ADMIN is refused by default)",
+            words=fault.words,
+            module=fault.module or say("this module"),
         )
     if fault.status < 400:
-        return f"{fault.words}; it redirects elsewhere: is base_url right?"
+        return say("{words}; it redirects elsewhere: is base_url right?", words=fault.words)
     if fault.code == "ResourceNotFound":
-        return f"{fault.words}; is the module {fault.module} activated, and base_url right?"
+        return say(
+            "{words}; is the module {module} activated, and base_url right?",
+            words=fault.words,
+            module=fault.module,
+        )
     return fault.words
 
 

@@ -26,6 +26,7 @@ from consumers.systems.sage_300.posting import Plan, Posted, post, requests
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
+from schemas.sentences import say
 
 
 def find(company: Company, lookup: Lookup) -> Found | None:
@@ -77,7 +78,7 @@ def _found(
         wrong = (*wrong, *sales.dated_otherwise(origin.entry or row, record))
     other = owner(origin.description, "invoice")
     if other and not mine:
-        wrong = (*wrong, f"it is the Membri invoice {other}")
+        wrong = (*wrong, say("it is the Membri invoice {id}", id=other))
     unfinished = False
     if mine and record is not None and not wrong and not (lookup.remote_id or lookup.reference):
         unfinished = not credit_notes.is_applied(company, record, row)

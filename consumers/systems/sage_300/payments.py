@@ -31,10 +31,12 @@ from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.markers import marker, parts, receipt_number, remote_id
 from consumers.systems.sage_300.odata import equal
 from consumers.systems.sage_300.posting import Plan, Posted, post, requests
+from consumers.systems.sage_300.settings import TITLE
 from schemas.money import ZERO
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Payment
+from schemas.sentences import say
 
 RESOURCE = "AR/ARPostedReceipts"
 
@@ -143,14 +145,23 @@ def _paid(task: Task, payment: Payment, customer: str) -> dict[str, Decimal]:
             raise Rejected(
                 Reason.REFERENCE_NOT_FOUND,
                 field=f"allocations.{at}.invoice",
-                detail=f"the invoice {allocation.invoice.number} is not known in Sage 300",
+                detail=say(
+                    "the invoice {number} is not known in {system}",
+                    system=TITLE,
+                    number=allocation.invoice.number,
+                ),
             )
         holder, number = parts(known.remote_id)
         if holder and holder != customer:
             raise Rejected(
                 Reason.REFUSED_BY_SYSTEM,
                 field="account",
-                detail=f"the document {number} belongs to the Sage 300 customer {holder}",
+                detail=say(
+                    "the document {number} belongs to the {system} customer {holder}",
+                    system=TITLE,
+                    number=number,
+                    holder=holder,
+                ),
             )
         paid[number] = paid.get(number, ZERO) + allocation.amount
     return paid
@@ -164,7 +175,12 @@ def _refuse_excess(
     for number, amount in paid.items():
         row = rows[number]
         if row is None:
-            detail = f"{number} is not among the posted documents of {customer} in Sage 300"
+            detail = say(
+                "{number} is not among the posted documents of {customer} in {system}",
+                system=TITLE,
+                number=number,
+                customer=customer,
+            )
             raise Rejected(Reason.REFERENCE_NOT_FOUND, field="allocations", detail=detail)
         owed = documents.due(company, row)
         if amount > owed:

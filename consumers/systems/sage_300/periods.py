@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from consumers.system import Problem
 from consumers.systems.sage_300.faults import Json
+from consumers.systems.sage_300.settings import TITLE
 from schemas.reasons import Reason
+from schemas.sentences import say
 
 APPLICATIONS = {
     "AR": "Accounts Receivable",
@@ -55,7 +57,11 @@ def problems(
     """At most one: the date is in no fiscal year, or in a period that would refuse it."""
     period = period_of(calendars, date)
     if period is None:
-        detail = f"{date.isoformat()}: no fiscal year of the Sage 300 calendar holds it"
+        detail = say(
+            "{date}: no fiscal year of the {system} calendar holds it",
+            system=TITLE,
+            date=date.isoformat(),
+        )
         yield Problem(Reason.PERIOD_NOT_OPEN, "date", detail)
         return
     strict = str(profile.get("LockedFiscalPeriod", "Error")) == "Error"
@@ -64,9 +70,13 @@ def problems(
     ]
     if refusing:
         names = ", ".join(APPLICATIONS[name] for name in refusing)
-        detail = (
-            f"{date.isoformat()}: period {period.number:02d} of {period.year} is locked for {names}"
-            " (Sage 300)"
+        detail = say(
+            "{date}: period {number} of {year} is locked for {names} ({system})",
+            system=TITLE,
+            date=date.isoformat(),
+            number=f"{period.number:02d}",
+            year=period.year,
+            names=names,
         )
         yield Problem(Reason.CLOSED_PERIOD, "date", detail)
 

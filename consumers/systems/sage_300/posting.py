@@ -20,7 +20,9 @@ from consumers.systems.sage_300.batches import Kind, Stage
 from consumers.systems.sage_300.company import Company
 from consumers.systems.sage_300.faults import Fault, Json
 from consumers.systems.sage_300.markers import set_aside_mark
+from consumers.systems.sage_300.settings import TITLE
 from schemas.reasons import Reason
+from schemas.sentences import say
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,13 @@ def _remembered(company: Company, steps: Steps, plan: Plan) -> Json | None:
         steps.remember(plan.kind.step, "")  # said once: sent again, it is meant
         raise Rejected(
             Reason.REFUSED_BY_SYSTEM,
-            detail=f"Sage 300: the {plan.kind.title} {number} of this record was deleted before it"
-            " was posted, not by us; nothing of it is in the books",
+            detail=say(
+                "{system}: the {title} {number} of this record was deleted before it"
+                " was posted, not by us; nothing of it is in the books",
+                system=TITLE,
+                title=plan.kind.title(),
+                number=number,
+            ),
         )
     return row
 
@@ -112,15 +119,21 @@ def _marked(company: Company, steps: Steps, plan: Plan) -> Json | None:
         numbers = ", ".join(batches.number_of(row) for row in found)
         raise Rejected(
             Reason.AMBIGUOUS,
-            detail=f"Sage 300: the {plan.kind.title}es {numbers} have the description"
-            f" « {plan.description} »; keep one",
+            detail=say(
+                "{system}: several of the kind « {title} » have the description"
+                " « {description} » ({numbers}); keep one",
+                system=TITLE,
+                title=plan.kind.title(),
+                numbers=numbers,
+                description=plan.description,
+            ),
         )
     for row in found:
         steps.remember(plan.kind.step, batches.number_of(row))
         return row
     for row in rows:
         if batches.stage_of(plan.kind, row) is not Stage.POSTED:
-            detail = f"{_stands(plan.kind, row, aside)}; then send again"
+            detail = say("{stands}; then send again", stands=_stands(plan.kind, row, aside))
             raise Rejected(Reason.REFUSED_BY_SYSTEM, detail=detail)
     return None
 
@@ -131,7 +144,9 @@ def _create(company: Company, steps: Steps, plan: Plan) -> Json:
     except Fault as fault:
         raise company.client.failure(fault, writing=True) from fault
     if "BatchNumber" not in row:
-        raise OutcomeUnknown(f"Sage 300: a {plan.kind.title} without its number")
+        raise OutcomeUnknown(
+            say("{system}: a {title} without its number", system=TITLE, title=plan.kind.title())
+        )
     steps.remember(plan.kind.step, batches.number_of(row))
     return row
 
@@ -155,7 +170,14 @@ def _as_planned(
 def _wrong(plan: Plan, row: Json) -> Sequence[str]:
     count = len(batches.entries(plan.kind, row))
     if count != 1:
-        return (f"{plan.kind.title} {batches.number_of(row)}: {count} entries ≠ 1",)
+        return (
+            say(
+                "{title} {number}: {count} entries ≠ 1",
+                title=plan.kind.title(),
+                number=batches.number_of(row),
+                count=count,
+            ),
+        )
     return plan.differences(_entry(plan, row))
 
 
@@ -167,16 +189,19 @@ def _clear(company: Company, steps: Steps, plan: Plan, row: Json, wrong: Sequenc
     """Sets an unposted batch of an earlier version aside. Raises Rejected when it may be anything
     else, or when it cannot be set aside: there would be two."""
     number = batches.number_of(row)
-    words = (
-        f"the {plan.kind.title} {number} of an earlier try is not posted and holds something else:"
-        " delete it in Sage 300, then send again"
+    words = say(
+        "the {title} {number} of an earlier try is not posted and holds"
+        " something else: delete it in {system}, then send again",
+        system=TITLE,
+        title=plan.kind.title(),
+        number=number,
     )
     is_ours = len(batches.entries(plan.kind, row)) == 1 and plan.is_ours(_entry(plan, row))
     if is_ours:
         gone, words = set_aside(company, steps, plan.kind, row, rename=False)
         if gone:
             return
-        words += "; then send again"
+        words = say("{stands}; then send again", stands=words)
     steps.remember(plan.kind.step, "")  # once it was deleted, sending again is meant
     detail = f"{words}; {'; '.join(wrong)}"
     raise Rejected(Reason.DIFFERS_FROM_BOOKS, detail=detail)
@@ -202,25 +227,48 @@ def withdraw(company: Company, kind: Kind, row: Json, mark: str) -> tuple[bool, 
     number = batches.number_of(row)
     stage = batches.stage_of(kind, row)
     if stage is Stage.DELETED:
-        return True, f"the {kind.title} {number} of Sage 300 is deleted"
+        return True, say(
+            "the {title} {number} of {system} is deleted",
+            system=TITLE,
+            title=kind.title(),
+            number=number,
+        )
     if stage not in (Stage.OPEN, Stage.READY):
         said = row.get(kind.status)
-        return False, f"the {kind.title} {number} of Sage 300 is {said}: look at what it holds"
+        return False, say(
+            "the {title} {number} of {system} is {said}: look at what it holds",
+            system=TITLE,
+            title=kind.title(),
+            number=number,
+            said=said,
+        )
     if stage is Stage.READY:
         moved = _change(company, kind, row, Stage.OPEN)
         if moved is not None:
             return withdraw(company, kind, moved, mark)
     where = batches.path(kind, number)
     if _done(company, where, batches.status_body(company, kind, Stage.DELETED)):
-        return True, f"the {kind.title} {number} of Sage 300 was deleted, nothing was posted"
+        return True, say(
+            "the {title} {number} of {system} was deleted, nothing was posted",
+            system=TITLE,
+            title=kind.title(),
+            number=number,
+        )
     if mark and _done(company, where, {"Description": mark}):
         return True, _stands(kind, row, mark)
     return False, _stands(kind, row)
 
 
 def _stands(kind: Kind, row: Json, mark: str = "") -> str:
-    name = f"the {kind.title} {batches.number_of(row)} stands open in Sage 300"
-    return f"{name}{f' as « {mark} »' if mark else ''}: delete it, do not post it"
+    name = say(
+        "the {title} {number} stands open in {system}",
+        system=TITLE,
+        title=kind.title(),
+        number=batches.number_of(row),
+    )
+    if mark:
+        name = say("{batch} as « {description} »", batch=name, description=mark)
+    return say("{batch}: delete it, do not post it", batch=name)
 
 
 def _done(company: Company, where: str, body: Json) -> bool:
@@ -258,7 +306,14 @@ def _post_alone(company: Company, kind: Kind, row: Json) -> Json:
     moved = _step(company, kind, number, lambda: company.client.process(kind.process, body))
     read = moved or batches.read(company, kind, number)
     if read is None:
-        raise OutcomeUnknown(f"Sage 300: the {kind.title} {number} is not there after posting")
+        raise OutcomeUnknown(
+            say(
+                "{system}: the {title} {number} is not there after posting",
+                system=TITLE,
+                title=kind.title(),
+                number=number,
+            )
+        )
     return read
 
 
@@ -282,7 +337,12 @@ def _standing(company: Company, kind: Kind, number: str, fault: Fault) -> Except
     what is too long is cut at its end."""
     error = company.client.failure(fault, writing=True)
     if isinstance(error, Rejected):
-        detail = f"the {kind.title} {number} stands, not posted; {error.detail}"
+        detail = say(
+            "the {title} {number} stands, not posted; {detail}",
+            title=kind.title(),
+            number=number,
+            detail=error.detail,
+        )
         return Rejected(error.reason, field=error.field, detail=detail)
     return error
 
@@ -294,9 +354,13 @@ def _wait(company: Company, kind: Kind, row: Json) -> Json:
     give_up_s = company.client.left_s() - wait_s
     while batches.stage_of(kind, row) is Stage.POSTING:
         if company.client.left_s() <= give_up_s:
-            detail = (
-                f"Sage 300: {kind.title} {number}: Post in Progress; if nobody is posting any more,"
-                " the posting stopped half-way: let Sage 300 recover that batch, then send again"
+            detail = say(
+                "{system}: {title} {number}: Post in Progress; if nobody is posting"
+                " any more, the posting stopped half-way: let {system} recover that"
+                " batch, then send again",
+                system=TITLE,
+                title=kind.title(),
+                number=number,
             )
             raise Transient(detail, retry_after_s=wait_s)
         company.sleep(min(company.connection.posting_poll_s, company.client.left_s()))
@@ -306,12 +370,18 @@ def _wait(company: Company, kind: Kind, row: Json) -> Json:
 
 def _not_posted(steps: Steps, kind: Kind, row: Json) -> Rejected:
     number, said = batches.number_of(row), row.get(kind.status)
-    detail = f"Sage 300: the {kind.title} {number} is {said} and was not posted"
+    detail = say(
+        "{system}: the {title} {number} is {said} and was not posted",
+        system=TITLE,
+        title=kind.title(),
+        number=number,
+        said=said,
+    )
     if batches.stage_of(kind, row) is Stage.DELETED:
         steps.remember(kind.step, "")  # said here, not once more when it is sent again
     if batches.stage_of(kind, row) is Stage.READY:
-        detail += (
-            "; is « Force Listing of All Batches » or « Force Printing of Deposit Slips » on? Turn"
-            " it off, or print the listing and post this batch"
+        detail += "; " + say(
+            "is « Force Listing of All Batches » or « Force Printing of Deposit"
+            " Slips » on? Turn it off, or print the listing and post this batch"
         )
     return Rejected(Reason.REFUSED_BY_SYSTEM, detail=detail)

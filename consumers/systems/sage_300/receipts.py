@@ -18,9 +18,11 @@ from consumers.systems.sage_300.company import Company, day, kept_otherwise, mon
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.lists import BANKS, PAYMENT_CODES, is_usable
 from consumers.systems.sage_300.markers import marker, receipt_number
+from consumers.systems.sage_300.settings import TITLE
 from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Payment
+from schemas.sentences import say
 from schemas.statuses import Entity
 
 _ENTRY = "ReceiptsAdjustments"
@@ -126,7 +128,9 @@ def bank(company: Company) -> str:
     code = company.bank()
     row = company.lists.entry(company.client, BANKS, code)
     if row is None or not is_usable(row):
-        detail = f"{code!r} (accounts.deposit) is no active bank of Sage 300"
+        detail = say(
+            "{code} (accounts.deposit) is no active bank of {system}", system=TITLE, code=repr(code)
+        )
         raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
     return code
 
@@ -136,9 +140,11 @@ def _payment_code(company: Company, payment: Payment) -> str:
     named = company.accounts.payment_methods.get(payment.method, "")
     row = company.lists.entry(company.client, PAYMENT_CODES, named) if named else {}
     if row is None or not is_usable(row):
-        detail = (
-            f"accounts.payment_methods.{payment.method} = {named!r} is no active payment code of"
-            " Sage 300"
+        detail = say(
+            "accounts.payment_methods.{method} = {value} is no active payment code of {system}",
+            system=TITLE,
+            method=payment.method,
+            value=repr(named),
         )
         raise Rejected(Reason.UNKNOWN_ACCOUNT, field="method", detail=detail)
     return named

@@ -20,6 +20,7 @@ from consumers.systems.sage_300.company import Company, day, kept_otherwise, mon
 from consumers.systems.sage_300.faults import Json
 from consumers.systems.sage_300.lists import TERMS, is_usable
 from consumers.systems.sage_300.markers import document_number, marker
+from consumers.systems.sage_300.settings import TITLE
 from consumers.systems.sage_300.taxes import (
     Taxes,
     UnknownTax,
@@ -30,6 +31,7 @@ from consumers.systems.sage_300.taxes import (
 from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Invoice
+from schemas.sentences import say
 from schemas.statuses import Entity
 
 _LINE = "Invoices.InvoiceDetails"
@@ -115,7 +117,11 @@ def _terms(company: Company) -> str:
     named = company.accounts.terms.upper()
     row = company.lists.entry(company.client, TERMS, named) if named else {}
     if row is None or not is_usable(row):
-        detail = f"accounts.terms = {named!r} is no active terms code of Sage 300"
+        detail = say(
+            "accounts.terms = {value} is no active terms code of {system}",
+            system=TITLE,
+            value=repr(named),
+        )
         raise Rejected(Reason.UNKNOWN_ACCOUNT, field="due_date", detail=detail)
     return named
 
@@ -204,7 +210,16 @@ def mismatch(entry: Json, invoice: Invoice, taxes: Taxes, wrong: tuple[str, ...]
     by_place = ", ".join(
         f"{one.name}: {money(entry, f'TaxAmount{one.slot}')}" for one in taxes.authorities
     )
-    detail += f" ({by_place}; Membri: GST {invoice.gst}, QST {invoice.qst})"
+    detail += (
+        " ("
+        + say(
+            "{parts}; Membri: GST {gst}, QST {qst}",
+            parts=by_place,
+            gst=invoice.gst,
+            qst=invoice.qst,
+        )
+        + ")"
+    )
     return Rejected(Reason.TAX_MISMATCH, field="total", detail=detail)
 
 

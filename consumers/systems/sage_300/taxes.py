@@ -17,6 +17,7 @@ from decimal import Decimal
 from consumers.systems.sage_300.faults import Json
 from schemas.money import ZERO, cents
 from schemas.records import Invoice, Line
+from schemas.sentences import say
 
 GST = Decimal(5)
 QST = Decimal("9.975")
@@ -61,9 +62,15 @@ def classes(configured: Mapping[str, str]) -> tuple[int, int | None]:
     found: dict[str, int | None] = {TAXABLE: _DEFAULT_TAXABLE, EXEMPT: None}
     for name, value in configured.items():
         if name not in found:
-            raise UnknownTax(f"tax_codes.{name}: known names are taxable, exempt")
+            raise UnknownTax(say("tax_codes.{name}: known names are taxable, exempt", name=name))
         if not (value.isdigit() and 1 <= int(value) <= 10):
-            raise UnknownTax(f"tax_codes.{name} = {value!r} is no item tax class (1 to 10)")
+            raise UnknownTax(
+                say(
+                    "tax_codes.{name} = {value} is no item tax class (1 to 10)",
+                    name=name,
+                    value=repr(value),
+                )
+            )
         found[name] = int(value)
     return found[TAXABLE] or _DEFAULT_TAXABLE, found[EXEMPT]
 
@@ -100,7 +107,13 @@ def line_classes(invoice: Invoice, taxes: Taxes) -> list[dict[int, int]]:
     ):
         if amount and tax is None:
             seen = "; ".join(_described(one, taxes.taxable) for one in taxes.authorities)
-            raise UnknownTax(f"the tax group has no authority at {name}: {seen or 'none at all'}")
+            raise UnknownTax(
+                say(
+                    "the tax group has no authority at {name}: {seen}",
+                    name=name,
+                    seen=seen or "-",
+                )
+            )
     return [
         {
             one.slot: _class(taxes, is_taxed=_is_taxed(one, taxes, gst=gst, qst=qst))
@@ -121,7 +134,7 @@ def _class(taxes: Taxes, *, is_taxed: bool) -> int:
         return taxes.taxable
     if taxes.exempt is None:
         raise UnknownTax(
-            "a line without tax needs the item tax class whose rate is 0: set tax_codes.exempt"
+            say("a line without tax needs the item tax class whose rate is 0: set tax_codes.exempt")
         )
     return taxes.exempt
 

@@ -32,8 +32,9 @@ from consumers.systems._authorise import (
 from consumers.systems._exchange import Exchange, Route
 from consumers.systems._tokens import NoReply, Token
 from consumers.systems.sage_accounting.oauth import granted, revoke, token_route
-from consumers.systems.sage_accounting.settings import Connection
+from consumers.systems.sage_accounting.settings import SHORT, Connection
 from schemas.facts import Observer, unobserved
+from schemas.sentences import say
 
 
 def authorisation(connection: BaseModel) -> Authorisation:
@@ -98,10 +99,15 @@ def _check_company(connection: Connection, route: Route, token: Token) -> None:
         return
     with contextlib.suppress(NoReply, Unavailable):  # else it ends by itself after 31 days
         revoke(connection, route, token)
-    listed = ", ".join(f"« {name} » ({number})" for number, name in seen.items()) or "none"
+    listed = ", ".join(f"« {name} » ({number})" for number, name in seen.items()) or "-"
     raise AuthorisationRefused(
-        f"this Sage user does not see business_id {connection.business_id}; the companies it sees:"
-        f" {listed}"
+        say(
+            "this {system} user does not see business_id {business_id}; the"
+            " companies it sees: {listed}",
+            system=SHORT,
+            business_id=connection.business_id,
+            listed=listed,
+        )
     )
 
 

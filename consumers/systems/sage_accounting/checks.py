@@ -16,9 +16,11 @@ from consumers.systems._taxes import RATES, Treatment
 from consumers.systems.sage_accounting.client import Resource
 from consumers.systems.sage_accounting.company import Company
 from consumers.systems.sage_accounting.lists import Purpose, kind
+from consumers.systems.sage_accounting.settings import SHORT
 from consumers.systems.sage_accounting.taxes import UnknownTax
 from schemas.reasons import SettingReason, SystemReason
 from schemas.records import DUES, InvoiceType, PaymentMethod
+from schemas.sentences import say
 
 MEMBRIS = "CAD"
 """What Membri's records are in, unless they say otherwise."""
@@ -54,14 +56,17 @@ def _subscription(company: Company) -> Iterator[SettingCheck]:
             "connection.business_id",
             company.connection.business_id,
             SettingReason.POSTING_BLOCKED,
-            f"« {held.company} »: no active subscription",
+            say("« {company} »: no active subscription", company=held.company),
         )
     else:
         yield SettingCheck("connection.business_id", held.company)
     ids = ", ".join(held.ids) or "-"
     value = company.connection.edition
     if company.limited or held.limited:
-        detail = f"{ids}: one amount for each line, no application of credit notes, no overpayment"
+        detail = say(
+            "{ids}: one amount for each line, no application of credit notes, no overpayment",
+            ids=ids,
+        )
         yield SettingCheck(
             "connection.edition", value, SettingReason.LIMITED_EDITION, detail, blocking=False
         )
@@ -83,7 +88,11 @@ def _currency(company: Company) -> SettingCheck:
         "financial_settings.base_currency",
         base,
         SettingReason.WRONG_KIND if wrong else None,
-        f"{base} ≠ {MEMBRIS}: records in another currency than the books' are refused"
+        say(
+            "{found} ≠ {expected}: records in another currency than the books' are refused",
+            found=base,
+            expected=MEMBRIS,
+        )
         if wrong
         else "",
     )
@@ -129,7 +138,7 @@ def _same_twice(company: Company) -> Iterator[SettingCheck]:
     earned = lists.entry(client, "journals", accounts.earned)
     if deferred is None or earned is None or deferred["id"] != earned["id"]:
         return
-    detail = f"« {earned.get('displayed_as')} » is accounts.deferred_revenue too"
+    detail = say("« {name} » is accounts.deferred_revenue too", name=earned.get("displayed_as"))
     yield SettingCheck(accounts.earned_setting, accounts.earned, SettingReason.WRONG_KIND, detail)
 
 
@@ -138,15 +147,19 @@ def _named(company: Company, setting: str, purpose: Purpose, value: str) -> Sett
     if found is not None:
         name = str(found.get("displayed_as") or "")
         if purpose == "journals" and found.get("is_control_account"):
-            detail = f"« {name} » is a control account"
+            detail = say("« {name} » is a control account", name=name)
             return SettingCheck(setting, value, SettingReason.NOT_POSTABLE, detail)
         return SettingCheck(setting, value, detail=name)
     other: Purpose | None = {"sales": "journals", "journals": "sales"}.get(purpose)  # type: ignore[assignment]  # of two purposes, the other
     elsewhere = company.lists.entry(company.client, other, value) if other else None
     if elsewhere is not None:
-        detail = f"« {elsewhere.get('displayed_as')} » is no {kind(purpose)}"
+        detail = say(
+            "« {name} » is no {kind}", name=elsewhere.get("displayed_as"), kind=kind(purpose)
+        )
         return SettingCheck(setting, value, SettingReason.NOT_POSTABLE, detail)
-    return SettingCheck(setting, value, SettingReason.NOT_FOUND, f"no {kind(purpose)}")
+    return SettingCheck(
+        setting, value, SettingReason.NOT_FOUND, say("no {kind}", kind=kind(purpose))
+    )
 
 
 def _taxes(company: Company) -> Iterator[SettingCheck]:
@@ -156,7 +169,7 @@ def _taxes(company: Company) -> Iterator[SettingCheck]:
     for treatment in dict.fromkeys((Treatment.TAXABLE, Treatment.EXEMPT, *configured)):
         setting, value = f"accounts.tax_codes.{treatment}", configured.get(treatment, "")
         if treatment not in RATES:
-            detail = f"known names are {', '.join(RATES)}"
+            detail = say("known names are {names}", names=", ".join(RATES))
             yield SettingCheck(setting, value, SettingReason.WRONG_KIND, detail)
             continue
         wanted = Treatment(treatment)
@@ -187,7 +200,7 @@ def _misnamed(
     """Names that nothing of Membri bears: what they say would never be used."""
     for name in given:
         if name not in tuple(known):
-            detail = f"known names are {', '.join(known)}"
+            detail = say("known names are {names}", names=", ".join(known))
             yield SettingCheck(f"{setting}.{name}", given[name], SettingReason.WRONG_KIND, detail)
 
 
@@ -200,7 +213,11 @@ def _kinds_of_contact(company: Company) -> Iterator[SettingCheck]:
     for key, resource, value in named:
         known = [str(row["id"]) for row in company.client.rows(resource, "name")]
         reason = None if value in known else SettingReason.NOT_FOUND
-        detail = "" if value in known else f"Sage has {', '.join(known) or 'none'}"
+        detail = (
+            ""
+            if value in known
+            else say("{system} has {known}", system=SHORT, known=", ".join(known) or "-")
+        )
         yield SettingCheck(f"connection.{key}", value, reason, detail)
 
 
@@ -216,12 +233,17 @@ def _deferred(company: Company) -> Iterator[SettingCheck]:
         income = lists.entry(client, "sales", named) if named else None
         if deferred is None or income is None or income["id"] == deferred["id"]:
             continue
-        detail = f"{dues} is invoiced to « {income.get('displayed_as')} », and its deferral takes"
+        detail = say(
+            "{dues} is invoiced to « {income} », and its deferral takes from « {deferred} »",
+            dues=dues,
+            income=income.get("displayed_as"),
+            deferred=deferred.get("displayed_as"),
+        )
         yield SettingCheck(
             f"accounts.income.{dues}",
             named,
             SettingReason.DEFERRED_TWICE,
-            f"{detail} from « {deferred.get('displayed_as')} »",
+            detail,
             blocking=False,
         )
 
@@ -238,4 +260,4 @@ def _rights(company: Company) -> Iterator[SettingCheck]:
             detail = error.detail
             yield SettingCheck("roles", area, SettingReason.RIGHTS_MISSING, detail)
         else:
-            yield SettingCheck("roles", area, detail="can be read")
+            yield SettingCheck("roles", area, detail=say("can be read"))

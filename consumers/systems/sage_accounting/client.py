@@ -38,9 +38,10 @@ from consumers.systems.sage_accounting.faults import (
     failure,
     fault_of,
 )
-from consumers.systems.sage_accounting.settings import Connection
+from consumers.systems.sage_accounting.settings import SHORT, Connection
 from consumers.systems.sage_accounting.standing import is_void
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 Resource = Literal[
     "address_types",
@@ -101,7 +102,7 @@ class Client(BudgetedClient):
     def alone(self) -> Iterator[None]:
         """No other thread creates anything numbered inside. Raises Transient."""
         if not self._shared.numbering.acquire(timeout=self.left_s()):
-            raise Transient("another record is still being created in Sage")
+            raise Transient(say("another record is still being created in {system}", system=SHORT))
         try:
             yield
         finally:
@@ -117,7 +118,7 @@ class Client(BudgetedClient):
         if resource in _MARKS_AS_SENT:
             query = {"mark_as_sent": "false", **query}
         try:
-            return object_of(self._once_more("GET", f"{resource}/{remote_id}", query), "Sage")
+            return object_of(self._once_more("GET", f"{resource}/{remote_id}", query), SHORT)
         except Fault as fault:
             if fault.status == _NOT_FOUND and not fault.says(r"\bbusiness\b"):
                 return None
@@ -126,7 +127,7 @@ class Client(BudgetedClient):
     def single(self, path: str) -> Json:
         """What a company has one of: itself, its settings. Raises Unavailable."""
         try:
-            return object_of(self._once_more("GET", path, {}), "Sage")
+            return object_of(self._once_more("GET", path, {}), SHORT)
         except Fault as fault:
             if fault.status == _NOT_FOUND:
                 raise Unavailable(SystemReason.MISCONFIGURED, fault.words) from fault
@@ -147,7 +148,7 @@ class Client(BudgetedClient):
                 "page": str(page),
             }
             try:
-                content = object_of(self._once_more("GET", resource, asked), "Sage")
+                content = object_of(self._once_more("GET", resource, asked), SHORT)
             except Fault as fault:
                 # Without a record in the query, api_root is wrong; else that record is gone.
                 if fault.status == _NOT_FOUND and "contact_id" not in query:
@@ -155,14 +156,28 @@ class Client(BudgetedClient):
                 raise failure(fault, writing=False) from fault
             items = content.get("$items")
             if not isinstance(items, list):
-                raise Transient(f"Sage: a list of {resource} without rows")
+                raise Transient(
+                    say(
+                        "{system}: a list of {resource} without rows",
+                        system=SHORT,
+                        resource=resource,
+                    )
+                )
             if resource in ROOTS and not all(_tells(row, attributes) for row in items):
-                raise Transient(f"Sage: a list of {resource} whose rows tell nothing but ids")
+                raise Transient(
+                    say(
+                        "{system}: a list of {resource} whose rows tell nothing but ids",
+                        system=SHORT,
+                        resource=resource,
+                    )
+                )
             found += items
             told = content.get("$total") if page == 1 else told
             if not content.get("$next"):
                 return _complete(resource, found, told)
-        raise Transient(f"Sage: a list of {resource} that does not end")
+        raise Transient(
+            say("{system}: a list of {resource} that does not end", system=SHORT, resource=resource)
+        )
 
     def create(self, resource: Resource, body: Json) -> Json:
         """The new record as Sage has it; `body` holds its `idempotency_id`.
@@ -178,9 +193,15 @@ class Client(BudgetedClient):
         else:
             with self.alone():
                 answer = self._once_more("POST", resource, {}, wrapped)
-        row = object_of(answer, "Sage", written=True)
+        row = object_of(answer, SHORT, written=True)
         if not row.get("id"):
-            raise OutcomeUnknown(f"Sage: HTTP {answer.status} without the id of what it made")
+            raise OutcomeUnknown(
+                say(
+                    "{system}: HTTP {status} without the id of what it made",
+                    system=SHORT,
+                    status=answer.status,
+                )
+            )
         return (
             self._as_it_stands(resource, row)
             if is_replayed(row.get("created_at"), sent_at)
@@ -191,13 +212,13 @@ class Client(BudgetedClient):
         row = self.read(resource, str(told["id"]))
         if row is not None and not is_void(row):
             return row
-        raise TakenAway("Sage", told, f"{told.get('displayed_as') or resource} (Id {told['id']})")
+        raise TakenAway(SHORT, told, f"{told.get('displayed_as') or resource} (Id {told['id']})")
 
     def change(self, resource: Resource, remote_id: str, body: Json) -> Json:
         """The record after a partial update. Raises Fault when Sage says no."""
         path = f"{resource}/{remote_id}"
         answer = self._once_more("PUT", path, {}, {ROOTS[resource]: body})
-        return object_of(answer, "Sage", written=True)
+        return object_of(answer, SHORT, written=True)
 
     def void(self, resource: Resource, remote_id: str, reason: str) -> None:
         """Voids a document; one that is void already is no fault. Raises Fault.
@@ -272,7 +293,12 @@ class Client(BudgetedClient):
         if told.casefold() != mine.casefold():
             raise Unavailable(
                 SystemReason.MISCONFIGURED,
-                f"Sage answered for the company {told}, not for business_id {mine}",
+                say(
+                    "{system} answered for the company {told}, not for business_id {mine}",
+                    system=SHORT,
+                    told=told,
+                    mine=mine,
+                ),
             )
 
     def _scrubbed(self, answer: Answer) -> Answer:
@@ -300,6 +326,12 @@ def _complete(resource: Resource, rows: list[Json], told: object) -> list[Json]:
     known = {row.get("id"): row for row in rows}
     if isinstance(told, int) and len(known) < told:
         raise Transient(
-            f"Sage: {len(known)} of {told} {resource}; the list changed while it was read"
+            say(
+                "{system}: {count} of {told} {resource}; the list changed while it was read",
+                system=SHORT,
+                count=len(known),
+                told=told,
+                resource=resource,
+            )
         )
     return list(known.values())

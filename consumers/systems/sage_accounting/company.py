@@ -18,10 +18,11 @@ from consumers.systems._lists import RECHECK_S
 from consumers.systems.sage_accounting.client import Client
 from consumers.systems.sage_accounting.faults import Json
 from consumers.systems.sage_accounting.lists import Lists
-from consumers.systems.sage_accounting.settings import Connection
+from consumers.systems.sage_accounting.settings import SHORT, Connection
 from schemas.chapters import ChapterSettings
 from schemas.money import CENT, Currency
 from schemas.reasons import Reason
+from schemas.sentences import say
 
 KEY_LENGTH = 32
 NEAR = dt.timedelta(days=400)
@@ -93,7 +94,11 @@ def money(row: Json, name: str) -> Decimal:
         given = Decimal(str(value or 0))
         rounded = given.quantize(CENT)
     except InvalidOperation as error:
-        raise Transient(f"Sage: {name} is no amount: {value!r}") from error
+        raise Transient(
+            say(
+                "{system}: {name} is no amount: {value}", system=SHORT, name=name, value=repr(value)
+            )
+        ) from error
     return rounded if rounded == given else given
 
 
@@ -126,6 +131,10 @@ def document(task: Task, record_id: str, number: str, field: str) -> RemoteRef:
         raise Rejected(
             Reason.REFERENCE_NOT_FOUND,
             field=field,
-            detail=f"the invoice {number or record_id} is not known in Sage",
+            detail=say(
+                "the invoice {number} is not known in {system}",
+                system=SHORT,
+                number=number or record_id,
+            ),
         )
     return found

@@ -27,10 +27,12 @@ from consumers.systems.sage_accounting.company import (
     text_of,
 )
 from consumers.systems.sage_accounting.faults import Fault, Json, failure
+from consumers.systems.sage_accounting.settings import SHORT
 from consumers.systems.sage_accounting.standing import is_void
 from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Invoice
+from schemas.sentences import say
 
 _EDITION = frozenset({403, 404, 405, 422})
 STEP = "applied"
@@ -74,14 +76,25 @@ def _allocate(company: Company, task: Task, invoice: Invoice, row: Json, invoice
     number, contact_id = str(row["id"]), customer_id(task)
     credit = company.client.read("sales_credit_notes", number)
     if credit is None or is_void(credit):
-        raise _missing(f"the Sage credit note {row.get('displayed_as')} (Id {number}) is gone")
+        raise _missing(
+            say(
+                "the {system} credit note {number} (Id {id}) is gone",
+                system=SHORT,
+                number=row.get("displayed_as"),
+                id=number,
+            )
+        )
     open_credit = money(credit, "outstanding_amount")
     if open_credit < invoice.total:
         return  # applied already, by us before a crash or by a person: the rest is theirs
     try:
         corrected = _corrected(company, invoice, invoice_id, contact_id)
     except Rejected as error:
-        stands = f"the credit note {credit.get('displayed_as')} stands in Sage"
+        stands = say(
+            "the credit note {number} stands in {system}",
+            system=SHORT,
+            number=credit.get("displayed_as"),
+        )
         raise Rejected(
             error.reason, field=error.field, detail=f"{error.detail}; {stands}"
         ) from error
@@ -105,15 +118,33 @@ def _corrected(company: Company, invoice: Invoice, invoice_id: str, contact_id: 
     row = company.client.read("sales_invoices", invoice_id)
     known = invoice.corrects.number if invoice.corrects else ""
     if row is None:
-        raise _missing(f"the Sage invoice {known} (Id {invoice_id}) does not exist")
+        raise _missing(
+            say(
+                "the {system} invoice {number} (Id {id}) does not exist",
+                system=SHORT,
+                number=known,
+                id=invoice_id,
+            )
+        )
     if is_void(row):
-        raise _missing(f"the Sage invoice {known or row.get('displayed_as')} is void")
+        raise _missing(
+            say(
+                "the {system} invoice {number} is void",
+                system=SHORT,
+                number=known or row.get("displayed_as"),
+            )
+        )
     if ref_id(row, "contact") != contact_id:
         raise Rejected(
             Reason.REFUSED_BY_SYSTEM,
             field="account",
-            detail=f"the invoice {known} belongs to the Sage customer"
-            f" « {shown(row, 'contact')} » (Id {ref_id(row, 'contact')})",
+            detail=say(
+                "the invoice {number} belongs to the {system} customer « {holder} » (Id {id})",
+                system=SHORT,
+                number=known,
+                holder=shown(row, "contact"),
+                id=ref_id(row, "contact"),
+            ),
         )
     return row
 
@@ -132,8 +163,14 @@ def _refusal(company: Company, fault: Fault, credit: Json, invoice: Invoice) -> 
     return Rejected(
         Reason.EDITION_LIMIT,
         field="corrects",
-        detail=f"the credit note {credit.get('displayed_as')} stands in Sage; apply it by hand to"
-        f" the invoice {corrected}: {fault.words}",
+        detail=say(
+            "the credit note {number} stands in {system}; apply it by hand to the"
+            " invoice {corrected}: {words}",
+            system=SHORT,
+            number=credit.get("displayed_as"),
+            corrected=corrected,
+            words=fault.words,
+        ),
     )
 
 

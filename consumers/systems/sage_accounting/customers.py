@@ -22,9 +22,11 @@ from consumers.systems.sage_accounting.client import Client
 from consumers.systems.sage_accounting.company import Company
 from consumers.systems.sage_accounting.faults import TAKEN, Fault, Json, failure
 from consumers.systems.sage_accounting.markers import clean_name, marked, owner, same_name
+from consumers.systems.sage_accounting.settings import SHORT
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Account
+from schemas.sentences import say
 
 _SUFFIX_MAX = 99
 _ATTRIBUTES = "name,reference,notes,is_active,gdpr_obfuscated,contact_types"
@@ -149,7 +151,7 @@ def _update(company: Company, task: Task, account: Account) -> Receipt:
     client = company.client
     row = client.read("contacts", task.remote_id)
     if row is None:
-        detail = f"the Sage contact {task.remote_id} does not exist"
+        detail = say("{system} customer Id {id} does not exist", system=SHORT, id=task.remote_id)
         raise Rejected(Reason.REFERENCE_NOT_FOUND, field="reference", detail=detail)
     check_usable(row)
     changed = contacts.changes(company, account, row)
@@ -212,12 +214,17 @@ def _mine(row: Json, record_id: str) -> bool:
 def described(row: Json) -> str:
     """A contact in words: its name, number, and whose it is."""
     anonymous = bool(row.get("gdpr_obfuscated", False))
-    state = ", made anonymous" if anonymous else ""
-    state = state or ("" if row.get("is_active", True) else ", inactive")
-    number = f", reference {row['reference']}" if row.get("reference") else ""
-    mine = owner(row, "account")
-    of = f", Membri account {mine}" if mine else ""
-    return f"Sage customer « {row.get('name')} » (Id {row.get('id')}{number}{state}{of})"
+    facts = [f"Id {row.get('id')}"]
+    if row.get("reference"):
+        facts.append(say("reference {reference}", reference=row["reference"]))
+    if anonymous:
+        facts.append(say("made anonymous"))
+    elif not row.get("is_active", True):
+        facts.append(say("inactive"))
+    if mine := owner(row, "account"):
+        facts.append(say("Membri account {id}", id=mine))
+    told = say("{system} customer « {name} »", system=SHORT, name=row.get("name"))
+    return f"{told} ({', '.join(facts)})"
 
 
 def _ref(row: Json) -> RemoteRef:

@@ -24,9 +24,11 @@ from consumers.systems.sage_accounting.client import ROOTS, Resource
 from consumers.systems.sage_accounting.company import Company, text_of
 from consumers.systems.sage_accounting.faults import Json
 from consumers.systems.sage_accounting.lists import Purpose
+from consumers.systems.sage_accounting.settings import SHORT
 from schemas.money import ZERO
 from schemas.reasons import Reason
 from schemas.records import Account, Invoice, JournalEntry, Payment
+from schemas.sentences import say
 
 
 def _complete(task: Task, record: Invoice | Payment) -> tuple[Task, str]:
@@ -56,7 +58,7 @@ def of_account(company: Company, task: Task, account: Account) -> Draft:
         return Draft((_post("contacts", body),))
     row = company.client.read("contacts", task.remote_id)
     if row is None:
-        detail = f"the Sage contact {task.remote_id} does not exist"
+        detail = say("{system} customer Id {id} does not exist", system=SHORT, id=task.remote_id)
         raise Rejected(Reason.REFERENCE_NOT_FOUND, field="reference", detail=detail)
     changed = contacts.changes(company, account, row)
     put = (f"PUT /contacts/{task.remote_id}", {"contact": changed})

@@ -15,7 +15,9 @@ from typing import Any
 from consumers.errors import OutcomeUnknown, Rejected, Transient, Unavailable
 from consumers.systems._exchange import Answer
 from consumers.systems._http import plain_words
+from consumers.systems.sage_accounting.settings import SHORT
 from schemas.reasons import Reason, SystemReason
+from schemas.sentences import say
 
 Json = dict[str, Any]
 
@@ -217,11 +219,15 @@ def failure(fault: Fault, *, writing: bool) -> Exception:
 def _closing(fault: Fault) -> str:
     """The words, and what to do where Sage's own do not say it."""
     if fault.says(NO_SUBSCRIPTION):
-        return f"{fault.words}; renew the Sage subscription"
+        return say("{words}; renew the {system} subscription", words=fault.words, system=SHORT)
     if any(entry.code == "MultiUserAccessDenied" for entry in fault.entries):
-        return f"{fault.words}; give the user of the authorisation Full Access in Sage"
+        return say(
+            "{words}; give the user of the authorisation Full Access in {system}",
+            words=fault.words,
+            system=SHORT,
+        )
     if fault.status in (UNAUTHORISED, 403):
-        return f"{fault.words}; authorise again"
+        return say("{words}; authorise again", words=fault.words)
     return fault.words
 
 

@@ -27,11 +27,13 @@ from consumers.systems.sage_accounting.company import (
 from consumers.systems.sage_accounting.faults import Fault, Json
 from consumers.systems.sage_accounting.markers import marked, owner
 from consumers.systems.sage_accounting.sales import SalesResource, resource_of
+from consumers.systems.sage_accounting.settings import SHORT
 from consumers.systems.sage_accounting.standing import is_draft, is_void
 from consumers.systems.sage_accounting.undoing import void
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Invoice
+from schemas.sentences import say
 
 _ATTRIBUTES = "reference,notes,date,status,contact,invoice_number,credit_note_number"
 _TELLING = 4
@@ -141,7 +143,7 @@ def _found(company: Company, lookup: Lookup, record: Invoice | None, row: Json) 
         found = _differences(company, row, record, contact_id)
     other = owner(row, "invoice")
     if other and not mine:
-        found = (*found, f"it is the Membri invoice {other}")
+        found = (*found, say("it is the Membri invoice {id}", id=other))
     unfinished = False
     if mine and record is not None and not (lookup.remote_id or lookup.reference):
         left = sales.only_taxes_differ(row, record, contact_id) and sales.untouched(row, record)
@@ -172,7 +174,11 @@ def transfer(company: Company, task: Task, invoice: Invoice) -> Receipt:
         refusal = sales.mismatch(row, invoice, wrong)
         if action is Action.CREATED:
             void(company, resource, row, wrong, refusal.reason)
-            refusal.detail += f"; the Sage document {row.get('displayed_as')} was voided again"
+            refusal.detail += "; " + say(
+                "the {system} document {number} was voided again",
+                system=SHORT,
+                number=row.get("displayed_as"),
+            )
         raise refusal
     if invoice.kind == "credit_note":
         credit_notes.apply(company, task, invoice, row)
@@ -231,10 +237,16 @@ def _differences(company: Company, row: Json, invoice: Invoice, contact_id: str)
 
 
 def _words(row: Json) -> str:
-    return (
-        f"Sage document {row.get('displayed_as')} (Id {row.get('id')}, reference"
-        f" {row.get('reference') or '-'}) of {shown(row, 'contact')} on {row.get('date')}, total"
-        f" {money(row, 'total_amount')}"
+    return say(
+        "{system} document {name} (Id {id}, reference {reference}) of {customer} on {date}, total"
+        " {total}",
+        system=SHORT,
+        name=row.get("displayed_as"),
+        id=row.get("id"),
+        reference=row.get("reference") or "-",
+        customer=shown(row, "contact"),
+        date=row.get("date"),
+        total=money(row, "total_amount"),
     )
 
 

@@ -19,11 +19,13 @@ from consumers.systems.sage_accounting.faults import Fault, Json, failure
 from consumers.systems.sage_accounting.fields import cut, limit
 from consumers.systems.sage_accounting.lists import kind
 from consumers.systems.sage_accounting.markers import marked, marker
+from consumers.systems.sage_accounting.settings import SHORT
 from consumers.systems.sage_accounting.undoing import delete
 from schemas.money import total
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import JournalEntry
+from schemas.sentences import say
 from schemas.statuses import Entity
 
 _ATTRIBUTES = "reference,date,description"
@@ -90,7 +92,11 @@ def transfer(company: Company, task: Task, entry: JournalEntry) -> Receipt:
         raise Rejected(
             Reason.DIFFERS_FROM_BOOKS,
             field="amount",
-            detail=f"{'; '.join(wrong)}; the Sage journal was deleted again",
+            detail=say(
+                "{wrong}; the {system} journal was deleted again",
+                system=SHORT,
+                wrong="; ".join(wrong),
+            ),
         )
     return Receipt(_ref(row), Action.CREATED)
 
@@ -135,9 +141,15 @@ def accounts(company: Company) -> tuple[str, str]:
     ):
         row = company.lists.entry(company.client, "journals", value) if value else None
         if row is None or row.get("is_control_account"):
-            detail = f"{setting} = {value!r} is no Sage {kind('journals')}"
+            detail = say(
+                "{setting} = {value} is no {system} {kind}",
+                system=SHORT,
+                setting=setting,
+                value=repr(value),
+                kind=kind("journals"),
+            )
             if row is not None:
-                detail += ": it is a control account"
+                detail = say("{detail}: it is a control account", detail=detail)
             raise Rejected(Reason.UNKNOWN_ACCOUNT, detail=detail)
         found.append(str(row["id"]))
     deferred_id, revenue_id = found

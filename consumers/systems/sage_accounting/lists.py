@@ -16,15 +16,16 @@ from consumers.systems._lists import DAY_S, RECHECK_S, KeptLists
 from consumers.systems.sage_accounting.client import Client, Resource
 from consumers.systems.sage_accounting.faults import Json
 from consumers.systems.sage_accounting.taxes import RATE_ATTRIBUTES, TaxRates
+from schemas.sentences import say
 
 LIMITED = frozenset({"START", "MICRO"})
 """Subscriptions of the limited edition; Sage's pages disagree about the others (section 4)."""
 Purpose = Literal["sales", "journals", "bank", "method"]
-_KINDS: dict[Purpose, tuple[Resource, str]] = {
-    "sales": ("ledger_accounts", "ledger account visible in sales"),
-    "journals": ("ledger_accounts", "ledger account visible in journals"),
-    "bank": ("bank_accounts", "bank account"),
-    "method": ("payment_methods", "payment method"),
+_RESOURCES: dict[Purpose, Resource] = {
+    "sales": "ledger_accounts",
+    "journals": "ledger_accounts",
+    "bank": "bank_accounts",
+    "method": "payment_methods",
 }
 _ATTRIBUTES: dict[Resource, str] = {
     "ledger_accounts": "name,display_name,nominal_code,is_control_account",
@@ -120,7 +121,7 @@ class Lists(KeptLists):
         return found or _named(self._rows(client, purpose, RECHECK_S), value)
 
     def _rows(self, client: Client, purpose: Purpose, max_age_s: float) -> list[Json]:
-        resource, _ = _KINDS[purpose]
+        resource = _RESOURCES[purpose]
         query = {"visible_in": purpose} if resource == "ledger_accounts" else {}
         return self._cached(
             client,
@@ -132,7 +133,15 @@ class Lists(KeptLists):
 
 def kind(purpose: Purpose) -> str:
     """What a setting for that purpose must name, in words."""
-    return _KINDS[purpose][1]
+    match purpose:
+        case "sales":
+            return say("ledger account visible in sales")
+        case "journals":
+            return say("ledger account visible in journals")
+        case "bank":
+            return say("bank account")
+        case "method":
+            return say("payment method")
 
 
 def _named(rows: list[Json], value: str) -> Json | None:

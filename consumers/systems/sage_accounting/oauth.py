@@ -20,6 +20,7 @@ from consumers.systems._tokens import DeadGrant, NoReply, Token
 from consumers.systems.sage_accounting.settings import NAME, TITLE, Connection
 from schemas.facts import Observer
 from schemas.reasons import SystemReason
+from schemas.sentences import say
 
 _TOO_MANY = 429
 _THROTTLE_S = 60.0
@@ -42,7 +43,7 @@ def granted(
         raise _refusal(connection, answer, grant)
     values = _values(answer)
     if not values.get("access_token") or not values.get("refresh_token"):
-        raise NoReply("the token reply holds no tokens")
+        raise NoReply(say("the token reply holds no access token"))
     refresh_life_s = _seconds(values, "refresh_token_expires_in")
     return Token(
         access_token=values["access_token"],
@@ -107,10 +108,15 @@ def _refusal(connection: Connection, answer: Answer, grant: Mapping[str, str]) -
         return DeadGrant(said)
     if answer.status == _TOO_MANY:
         wait_s = _THROTTLE_S if answer.retry_after_s is None else answer.retry_after_s
-        return Unavailable(SystemReason.THROTTLED, f"token service: {said}", retry_after_s=wait_s)
+        return Unavailable(
+            SystemReason.THROTTLED, say("token service: {error}", error=said), retry_after_s=wait_s
+        )
     if answer.status >= 500:
         return NoReply(said)
     return Unavailable(
         SystemReason.MISCONFIGURED,
-        f"Sage's token service refuses this application (client_id, client_secret): {said}",
+        say(
+            "the token service refuses this application (client_id, client_secret): {error}",
+            error=said,
+        ),
     )

@@ -31,12 +31,14 @@ from consumers.systems.sage_accounting.company import (
 )
 from consumers.systems.sage_accounting.faults import SETTLED, Fault, Json, failure
 from consumers.systems.sage_accounting.lists import Purpose, kind
+from consumers.systems.sage_accounting.settings import SHORT
 from consumers.systems.sage_accounting.standing import is_draft, is_void
 from consumers.systems.sage_accounting.undoing import delete
 from schemas.money import ZERO, total
 from schemas.outcomes import Action
 from schemas.reasons import Reason
 from schemas.records import Payment
+from schemas.sentences import say
 
 _ATTRIBUTES = "reference,date,total_amount,contact"
 
@@ -57,7 +59,7 @@ def find(company: Company, lookup: Lookup) -> Found | None:
         found = _differences(row, record, lookup.customer.remote_id if lookup.customer else "")
     other = str(row.get("reference") or "")
     if not mine and other.startswith(PAYMENT_PREFIX) and other != lookup.reference:
-        found = (*found, f"it is another Membri payment, {other}")
+        found = (*found, say("it is another Membri payment, {id}", id=other))
     return Found(_ref(row), by_marker=mine, differences=found)
 
 
@@ -80,9 +82,12 @@ def _search(company: Company, lookup: Lookup, record: Payment | None) -> Json | 
 
 
 def _words(row: Json) -> str:
-    return (
-        f"receipt {row.get('reference') or row['id']} of {shown(row, 'contact')} on"
-        f" {row.get('date')}, {money(row, 'total_amount')}"
+    return say(
+        "receipt {reference} of {customer} on {date}, {amount}",
+        reference=row.get("reference") or row["id"],
+        customer=shown(row, "contact"),
+        date=row.get("date"),
+        amount=money(row, "total_amount"),
     )
 
 
@@ -93,7 +98,11 @@ def check(company: Company, payment: Payment) -> Iterator[Problem]:
     yield from not_positive(payment)
     put = total(one.amount for one in payment.allocations)
     if put < payment.amount and company.surely_limited:
-        detail = f"{payment.amount} > {put}: a receipt must be put whole on invoices"
+        detail = say(
+            "{amount} > {put}: a receipt must be put whole on invoices",
+            amount=payment.amount,
+            put=put,
+        )
         yield Problem(Reason.EDITION_LIMIT, "amount", detail)
     yield from refused_by(lambda: _mapped(company, payment))
 
@@ -115,7 +124,11 @@ def transfer(company: Company, task: Task, payment: Payment) -> Receipt:
             if wrong:
                 reason = Reason.DIFFERS_FROM_BOOKS
                 delete(company, "contact_payments", row, wrong, reason)
-                detail = f"{'; '.join(wrong)}; the Sage receipt was deleted again"
+                detail = say(
+                    "{wrong}; the {system} receipt was deleted again",
+                    system=SHORT,
+                    wrong="; ".join(wrong),
+                )
                 raise Rejected(reason, field="amount", detail=detail)
             return _receipt(row, payment, contact_id, Action.CREATED)
     # An earlier try that was still running may have paid it since we looked.
@@ -180,7 +193,13 @@ def _mapped(company: Company, payment: Payment) -> Json:
             continue  # Sage has a default for it
         found = company.lists.entry(company.client, purpose, value) if value else None
         if found is None:
-            detail = f"{key} = {value!r} is no Sage {kind(purpose)}"
+            detail = say(
+                "{setting} = {value} is no {system} {kind}",
+                system=SHORT,
+                setting=key,
+                value=repr(value),
+                kind=kind(purpose),
+            )
             raise Rejected(Reason.UNKNOWN_ACCOUNT, field=field, detail=detail)
         made[attribute] = str(found["id"])
     return made
@@ -195,22 +214,29 @@ def _over_balance(company: Company, sent: Json, contact_id: str) -> Exception | 
             raise Rejected(
                 Reason.REFERENCE_NOT_FOUND,
                 field="allocations",
-                detail=f"the Sage invoice {one['artefact_id']} does not exist",
+                detail=say(
+                    "{system} invoice Id {id} does not exist", system=SHORT, id=one["artefact_id"]
+                ),
             )
         number = row.get("reference") or row.get("displayed_as")
         if is_void(row) or is_draft(row):
-            state = "is void" if is_void(row) else "is a draft"
-            raise Rejected(
-                Reason.REFERENCE_NOT_FOUND,
-                field="allocations",
-                detail=f"the Sage invoice {number} {state}",
+            told = (
+                say("the {system} invoice {number} is void", system=SHORT, number=number)
+                if is_void(row)
+                else say("the {system} invoice {number} is a draft", system=SHORT, number=number)
             )
+            raise Rejected(Reason.REFERENCE_NOT_FOUND, field="allocations", detail=told)
         if ref_id(row, "contact") != contact_id:
             raise Rejected(
                 Reason.REFUSED_BY_SYSTEM,
                 field="account",
-                detail=f"the invoice {number} belongs to the Sage customer"
-                f" « {shown(row, 'contact')} » (Id {ref_id(row, 'contact')})",
+                detail=say(
+                    "the invoice {number} belongs to the {system} customer « {holder} » (Id {id})",
+                    system=SHORT,
+                    number=number,
+                    holder=shown(row, "contact"),
+                    id=ref_id(row, "contact"),
+                ),
             )
         owed = money(row, "outstanding_amount")
         if Decimal(one["amount"]) > owed:
@@ -228,14 +254,29 @@ def _differences(row: Json, payment: Payment, contact_id: str) -> tuple[str, ...
         put = total(money(one, "amount") for one in row.get("allocated_artefacts") or [])
         expected = total(one.amount for one in payment.allocations)
         if put < expected:
-            found.append(f"on invoices: Sage {put} ≠ Membri {expected}")
+            found.append(
+                say(
+                    "on invoices: {system} {found} ≠ Membri {expected}",
+                    system=SHORT,
+                    found=put,
+                    expected=expected,
+                )
+            )
         kept = str(row.get("date") or "")[:10]
         if kept != payment.date.isoformat():
             found.append(f"date: Sage {kept or '-'} ≠ Membri {payment.date.isoformat()}")
     holder = ref_id(row, "contact")
     if contact_id and holder and holder != contact_id:
         name = shown(row, "contact")
-        found.append(f"contact: Sage « {name} » (Id {holder}) ≠ Id {contact_id}")
+        found.append(
+            say(
+                "customer: {system} « {name} » (Id {holder}) ≠ Id {expected}",
+                system=SHORT,
+                name=name,
+                holder=holder,
+                expected=contact_id,
+            )
+        )
     return tuple(found)
 
 
@@ -245,7 +286,12 @@ def _receipt(row: Json, payment: Payment, contact_id: str, action: Action) -> Re
         raise Rejected(
             Reason.DIFFERS_FROM_BOOKS,
             field="amount",
-            detail=f"Sage receipt Id {row['id']}: {'; '.join(wrong)}",
+            detail=say(
+                "{system} receipt Id {id}: {wrong}",
+                system=SHORT,
+                id=row["id"],
+                wrong="; ".join(wrong),
+            ),
         )
     return Receipt(_ref(row), action)
 

@@ -14,7 +14,9 @@ from consumers.errors import Unavailable
 from consumers.system import Health
 from consumers.systems.sage_accounting.checks import MEMBRIS, looked_at
 from consumers.systems.sage_accounting.company import Company
+from consumers.systems.sage_accounting.settings import SHORT
 from schemas.reasons import SettingReason, SystemReason
+from schemas.sentences import say
 
 _STOPPING = frozenset(
     {SettingReason.NOT_FOUND, SettingReason.WRONG_KIND, SettingReason.NOT_POSTABLE}
@@ -27,7 +29,11 @@ def examine(company: Company, authorised_until: Callable[[], dt.datetime | None]
     if not subscription.active:
         raise Unavailable(
             SystemReason.MISCONFIGURED,
-            f"« {subscription.company} » has no active Sage subscription; renew it",
+            say(
+                "« {company} » has no active {system} subscription; renew it",
+                system=SHORT,
+                company=subscription.company,
+            ),
         )
     found = list(looked_at(company))
     wrong = [one for one in found if one.reason in _STOPPING and one.value]
@@ -40,14 +46,21 @@ def examine(company: Company, authorised_until: Callable[[], dt.datetime | None]
 def _remarks(company: Company) -> Iterator[str]:
     financial = company.lists.financial(company.client)
     if financial.closed_until:
-        yield f"the books are closed up to {financial.closed_until.isoformat()}"
+        yield say("the books are closed up to {date}", date=financial.closed_until.isoformat())
     if financial.base_currency != MEMBRIS:
-        yield f"the books are in {financial.base_currency}: records in another currency are refused"
+        yield say(
+            "the books are in {currency}: records in another currency are refused",
+            currency=financial.base_currency,
+        )
     if company.limited:
-        yield "this is the limited edition: every line is sent as one amount"
+        yield say("this is the limited edition: every line is sent as one amount")
         if company.connection.limited_credit_notes == "by_hand":
-            yield "credit notes are created and must be applied to their invoices by hand in Sage"
+            yield say(
+                "credit notes are created and must be applied to their invoices by"
+                " hand in {system}",
+                system=SHORT,
+            )
     if not company.accounts.default_income:
-        yield "accounts.default_income is not set: only types with an account of their own go"
+        yield say("accounts.default_income is not set: only types with an account of their own go")
     if not company.accounts.deposit:
-        yield "accounts.deposit is not set: no payment can be sent"
+        yield say("accounts.deposit is not set: no payment can be sent")

@@ -30,10 +30,12 @@ from consumers.systems.sage_accounting.faults import Fault, Json, failure
 from consumers.systems.sage_accounting.fields import cut, too_long
 from consumers.systems.sage_accounting.lists import kind
 from consumers.systems.sage_accounting.markers import marked, marker
+from consumers.systems.sage_accounting.settings import SHORT
 from consumers.systems.sage_accounting.taxes import TaxRate, UnknownTax, line_taxes
 from schemas.money import CENT, ZERO, total
 from schemas.reasons import Reason
 from schemas.records import Invoice, Line
+from schemas.sentences import say
 from schemas.statuses import Entity
 
 SalesResource = Literal["sales_invoices", "sales_credit_notes"]
@@ -117,14 +119,24 @@ def income_account(company: Company, invoice: Invoice) -> str:
         raise Rejected(
             Reason.UNKNOWN_ACCOUNT,
             field="type",
-            detail=f"no Sage account for {invoice.type}: set accounts.default_income",
+            detail=say(
+                "no {system} account for {type}: set accounts.default_income",
+                system=SHORT,
+                type=invoice.type,
+            ),
         )
     found = company.lists.entry(company.client, "sales", named)
     if found is None:
         raise Rejected(
             Reason.UNKNOWN_ACCOUNT,
             field="type",
-            detail=f"{setting} = {named!r} is no Sage {kind('sales')}",
+            detail=say(
+                "{setting} = {value} is no {system} {kind}",
+                system=SHORT,
+                setting=setting,
+                value=repr(named),
+                kind=kind("sales"),
+            ),
         )
     return str(found["id"])
 
@@ -241,7 +253,7 @@ def differences(
             found.append(f"{name}: Sage {by_rate.get(rate, ZERO)} ≠ Membri {wanted}")
     if marked(row, "invoice", invoice.id):
         for name, kept, wanted_text in (
-            ("number", str(row.get("reference") or ""), invoice.number),
+            (say("number"), str(row.get("reference") or ""), invoice.number),
             ("date", str(row.get("date") or "")[:10], invoice.date.isoformat()),
         ):
             if kept != wanted_text:
@@ -249,7 +261,15 @@ def differences(
     holder = ref_id(row, "contact")
     if contact_id and holder and holder != contact_id:
         name = shown(row, "contact")
-        found.append(f"contact: Sage « {name} » (Id {holder}) ≠ Id {contact_id}")
+        found.append(
+            say(
+                "customer: {system} « {name} » (Id {holder}) ≠ Id {expected}",
+                system=SHORT,
+                name=name,
+                holder=holder,
+                expected=contact_id,
+            )
+        )
     return tuple(found)
 
 
@@ -273,7 +293,13 @@ def mismatch(row: Json, invoice: Invoice, wrong: Sequence[str]) -> Rejected:
     detail = "; ".join(wrong)
     if taxes:
         parts = ", ".join(f"{rate} %: {amount}" for rate, amount in components(row).items())
-        detail += f" ({parts or 'no breakdown'}; Membri: TPS {invoice.gst}, TVQ {invoice.qst})"
+        told = say(
+            "{parts}; Membri: GST {gst}, QST {qst}",
+            parts=parts or "-",
+            gst=invoice.gst,
+            qst=invoice.qst,
+        )
+        detail += f" ({told})"
     return Rejected(reason, field="total", detail=detail)
 
 
@@ -297,7 +323,12 @@ def refusal(fault: Fault, invoice: Invoice, sent: Json) -> Exception:
         f"{one['quantity']} × {one['unit_price']}: {one['tax_amount']}"
         for one in sent[lines_name(invoice)]
     )
-    said = f"Membri: TPS {invoice.gst}, TVQ {invoice.qst}; sent by line: {parts}"
+    said = say(
+        "Membri: TPS {gst}, TVQ {qst}; sent by line: {parts}",
+        gst=invoice.gst,
+        qst=invoice.qst,
+        parts=parts,
+    )
     return Rejected(error.reason, field=error.field, detail=f"{error.detail}; {said}")
 
 

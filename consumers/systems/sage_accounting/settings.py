@@ -16,6 +16,8 @@ from consumers.systems._http import safe_address
 from consumers.systems._secrets import WithClientSecret
 
 TITLE = "Sage Comptabilité"
+SHORT = "Sage"
+"""As people call it inside a sentence."""
 NAME = "sage_accounting"
 
 

@@ -14,8 +14,10 @@ from decimal import Decimal
 
 from consumers.systems._taxes import GST, HUNDRED, QST, RATES, Treatment, named_like, treatments
 from consumers.systems.sage_accounting.faults import Json
+from consumers.systems.sage_accounting.settings import SHORT
 from schemas.money import CENT, ZERO, cents, total
 from schemas.records import Invoice
+from schemas.sentences import say
 
 RATE_ATTRIBUTES = "name,percentage,is_combined_rate,component_tax_rates,is_visible"
 
@@ -64,17 +66,31 @@ class TaxRates:
         if len(fitting) == 1:
             return fitting[0]
         rates = " + ".join(f"{rate} %" for rate in RATES[treatment]) or "0 %"
-        seen = ", ".join(f"{rate.name} ({rate.id})" for rate in fitting) or "none"
+        seen = ", ".join(f"{rate.name} ({rate.id})" for rate in fitting) or "-"
         raise UnknownTax(
-            f"Sage has {len(fitting)} tax rates for {treatment} ({rates}): {seen}; set"
-            f" tax_codes.{treatment} to the id or the name of one"
+            say(
+                "{system} has {count} tax rates for {treatment} ({rates}): {seen};"
+                " set tax_codes.{treatment} to the id or the name of one",
+                system=SHORT,
+                count=len(fitting),
+                treatment=treatment,
+                rates=rates,
+                seen=seen,
+            )
         )
 
     def _configured(self, treatment: Treatment, asked: str) -> TaxRate:
         for rate in self.rates:
             if asked in (rate.id, rate.name):
                 return rate
-        raise UnknownTax(f"tax_codes.{treatment} = {asked!r} is no Sage tax rate of this region")
+        raise UnknownTax(
+            say(
+                "tax_codes.{treatment} = {value} is no {system} tax rate of this region",
+                system=SHORT,
+                treatment=treatment,
+                value=repr(asked),
+            )
+        )
 
 
 def _percentage(row: Json) -> Decimal:

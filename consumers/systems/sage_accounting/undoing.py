@@ -12,8 +12,10 @@ from consumers.errors import Rejected
 from consumers.systems.sage_accounting.client import Resource
 from consumers.systems.sage_accounting.company import Company
 from consumers.systems.sage_accounting.faults import Fault, Json, failure
+from consumers.systems.sage_accounting.settings import SHORT
 from consumers.systems.sage_accounting.standing import is_edited
 from schemas.reasons import Reason
+from schemas.sentences import say
 
 WHY = "Membri: montants différents"
 
@@ -38,7 +40,12 @@ def _undo(
     call: Callable[[], None], resource: Resource, row: Json, wrong: Sequence[str], reason: Reason
 ) -> None:
     if is_edited(row):
-        detail = f"{'; '.join(wrong)}; {row.get('displayed_as')} was changed by somebody in Sage"
+        detail = say(
+            "{wrong}; {number} was changed by somebody in {system}",
+            system=SHORT,
+            wrong="; ".join(wrong),
+            number=row.get("displayed_as"),
+        )
         raise Rejected(Reason.DIFFERS_FROM_BOOKS, field="total", detail=detail)
     try:
         call()
@@ -46,8 +53,14 @@ def _undo(
         error = failure(fault, writing=True)
         if not isinstance(error, Rejected):
             raise error from fault
-        detail = (
-            f"{'; '.join(wrong)}; {row.get('displayed_as')} (Id {row['id']}, {resource}) could not"
-            f" be taken back, void it by hand in Sage: {fault.words}"
+        detail = say(
+            "{wrong}; {number} (Id {id}, {resource}) could not be taken back,"
+            " void it by hand in {system}: {words}",
+            system=SHORT,
+            wrong="; ".join(wrong),
+            number=row.get("displayed_as"),
+            id=row["id"],
+            resource=resource,
+            words=fault.words,
         )
         raise Rejected(reason, field="total", detail=detail) from fault
