@@ -145,7 +145,7 @@ def _rate(
         return SettingCheck(setting, key, SettingReason.TAX_RATE_DIFFERS, detail)
     if authority.surtax:
         detail = say(
-            "{name}: Surtax = Yes, {rate} % of the net only", name=authority.name, rate=rate
+            "{name}: Surtax = Yes; rate on the net only: {rate} %", name=authority.name, rate=rate
         )
         return SettingCheck(setting, key, SettingReason.TAX_RATE_DIFFERS, detail)
     return SettingCheck(setting, key, detail=told)
