@@ -19,6 +19,7 @@ from ops import settings as config
 from ops import wiring
 from ops.dead_letters import DeadLetters
 from ops.fleet import Fleet, private_broker
+from ops.language import Language
 from ops.overview import Overview, look
 from ops.processes import Child, Ended, Event, Supervisor
 from ops.report import Report, collect
@@ -36,7 +37,8 @@ GIVE_UP_S = 180.0
 @dataclass
 class Demo:
     """One rehearsal. `world`: tiny, small or large:N. `systems`: one that keeps the books of two
-    chapters, or several that keep those of one each. `live`: members go on registering."""
+    chapters, or several that keep those of one each. `live`: members go on registering.
+    `language`: of the error texts in the simulated Membri."""
 
     folder: Path
     world: str = "small"
@@ -44,6 +46,7 @@ class Demo:
     systems: tuple[str, ...] = DEFAULT_SYSTEMS
     live: bool = False
     metrics_port: int = 0
+    language: Language = "fr"
     clock: Callable[[], float] = time.monotonic
     report: Report | None = field(default=None, init=False)
     _since: float | None = field(default=None, init=False)
@@ -102,7 +105,9 @@ class Demo:
             sandbox.offences(self.folder)
         except (OSError, ValueError):
             return False
-        sandbox.write_configuration(self.folder, metrics_port=self.metrics_port)
+        sandbox.write_configuration(
+            self.folder, metrics_port=self.metrics_port, language=self.language
+        )
         return True
 
     def run(

@@ -79,7 +79,13 @@ def demo(
         from ops.rehearsal import Demo
 
         rehearsal = Demo(
-            folder, world, seed, _systems(system), live=not once, metrics_port=metrics_port
+            folder,
+            world,
+            seed,
+            _systems(system),
+            live=not once,
+            metrics_port=metrics_port,
+            language=context.words.language,
         )
         if not resume:
             rehearsal.fresh()

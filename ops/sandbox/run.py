@@ -163,11 +163,16 @@ def read_sandbox(folder: Path) -> dict[str, Any]:
 
 
 def write_configuration(
-    folder: Path, broker_url: str | None = None, *, metrics_port: int | None = None
+    folder: Path,
+    broker_url: str | None = None,
+    *,
+    metrics_port: int | None = None,
+    language: str = "fr",
 ) -> Path:
     """Writes the `membri-sync.toml` that points at the sandbox of that folder; returns its path.
 
-    `broker_url` None leaves the broker to membri-sync's own node. Mode 0600: a broker's address
+    `broker_url` None leaves the broker to membri-sync's own node. `language`: of the error texts
+    in Membri. Mode 0600: a broker's address
     holds its password. Raises OSError when the sandbox was never ready.
     """
     sandbox = read_sandbox(folder)
@@ -177,7 +182,8 @@ def write_configuration(
         (
             "[membri]",
             {key: membri[key] for key in keys}
-            | {"ca_bundle": membri["ca"], "poll_interval_s": 1, "sweep_interval_s": 60},
+            | {"ca_bundle": membri["ca"], "poll_interval_s": 1, "sweep_interval_s": 60}
+            | {"language": language},
         ),
         ("[state]", {"url": "sqlite:///state/ledger.db", "poller": "state/poller.db"}),
     ]

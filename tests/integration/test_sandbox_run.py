@@ -203,6 +203,16 @@ def test_membri_sync_reads_the_configuration(tmp_path: Path) -> None:
     assert settings.chapters[0].settings.sync_memberships_when_paid
     assert settings.chapters[1].settings.review
     assert not settings.broker.configured
+    assert settings.membri.language == "fr"
+
+
+def test_membri_of_a_rehearsal_tells_errors_in_the_language_that_was_asked_for(
+    tmp_path: Path,
+) -> None:
+    with sandbox(tmp_path):
+        path = write_configuration(tmp_path, language="en")
+
+    assert load(path, {}).membri.language == "en"
 
 
 def test_before_anything_went_the_books_do_not_match(tmp_path: Path) -> None:
